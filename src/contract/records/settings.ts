@@ -1,0 +1,16 @@
+/** Settings that the console keeps. */
+import { z } from 'zod';
+
+export const settings = z.object({
+  theme: z.enum(['system', 'light', 'dark']),
+  locale: z.enum(['system', 'en', 'zh-CN']),
+  railCollapsed: z.boolean(),
+  /** Intra-op threads for latency measurements. */
+  benchThreads: z.number().int().min(1).max(256),
+  /** Outputs are compared after every pass. */
+  verifyPasses: z.boolean(),
+});
+
+export const defaultSettings: Settings = { theme: 'system', locale: 'system', railCollapsed: false, benchThreads: 1, verifyPasses: true };
+
+export type Settings = z.infer<typeof settings>;
