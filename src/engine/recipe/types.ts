@@ -1,0 +1,57 @@
+/** What running a recipe takes and gives. The job process wires it; see `run-recipe.ts`. */
+import type { Clock, InferenceRunner, PreprocessRecord, SampleSource, Workspace } from '../../base/ports.ts';
+import type { ReportProgress } from '../../base/progress.ts';
+import type { MachineRecord, OptimizeReport } from '../../contract/records/report.ts';
+import type { Recipe } from '../../contract/records/recipe.ts';
+import type { Model } from '../onnx/types.ts';
+
+/** Which samples serve for what. Calibration and evaluation are disjoint unless `overlap` says that there were too few. */
+export interface DataPlan {
+  readonly kind: string;
+  readonly path: string | null;
+  readonly calibration: SampleSource;
+  readonly calibrationSamples: number;
+  readonly evaluation: SampleSource;
+  readonly evaluationSamples: number;
+  readonly labelled: boolean;
+  readonly preprocess: PreprocessRecord | null;
+  readonly preprocessGuessed: boolean;
+  readonly overlap: boolean;
+}
+
+export interface RunRecipeOptions {
+  readonly recipe: Recipe;
+  readonly modelName: string;
+  /** The input file, for the runtime; `model` is the same, parsed. */
+  readonly modelPath: string;
+  readonly model: Model;
+  /** Bytes of the input with its external data, and the hex SHA-256 of its file. */
+  readonly inputBytes: number;
+  readonly inputSha256: string;
+  readonly data: DataPlan | null;
+  readonly runner: InferenceRunner;
+  readonly workspace: Workspace;
+  readonly machine: MachineRecord;
+  readonly seed: number;
+  /** Compare outputs through the runtime after every pass. */
+  readonly verify: boolean;
+  /** Intra-op threads of the latency measurement. */
+  readonly threads: number;
+  readonly clock: Clock;
+  /** ISO time of the report. */
+  readonly createdAt: string;
+  /** Hex SHA-256 of a file that the workspace wrote. */
+  readonly hashFile: (path: string) => Promise<string>;
+  readonly log: (level: 'info' | 'warn' | 'error', message: string) => void;
+  readonly progress: ReportProgress;
+  readonly signal: AbortSignal;
+}
+
+export interface RunRecipeResult {
+  readonly model: Model;
+  /** The optimized file in the workspace. */
+  readonly outputPath: string;
+  readonly report: OptimizeReport;
+  /** False where a gate of the recipe was not met. */
+  readonly gatesMet: boolean;
+}
