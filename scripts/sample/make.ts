@@ -10,7 +10,7 @@ import { CLASS_NAMES, drawPicture, encodePicture } from './pictures.ts';
 import sharp from 'sharp';
 
 const SEED = 20;
-const LEARN_PER_CLASS = 400;
+const LEARN_PER_CLASS = 800;
 const SHIPPED_PER_CLASS = 50;
 const folder = join(import.meta.dirname, '../../resources/sample');
 

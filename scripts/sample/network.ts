@@ -26,7 +26,7 @@ const LAYERS: readonly LayerPlan[] = [
   { channels: 192, kernel: 3, stride: 2 },
 ];
 /** Standard deviations by which a unit must exceed its mean to answer: sparse codes separate better. */
-const THRESHOLD = 0.4;
+const THRESHOLD = 0.2;
 const BATCH = 50;
 
 interface Learnt {
@@ -138,7 +138,7 @@ function ridge(features: readonly Float32Array[], labels: readonly number[], cla
   });
   let trace = 0;
   for (let i = 0; i < d; i++) trace += gram[i * d + i] ?? 0;
-  const lambda = (0.3 * trace) / d;
+  const lambda = (0.03 * trace) / d;
   for (let i = 0; i < d; i++) gram[i * d + i] = (gram[i * d + i] ?? 0) + lambda;
   for (let i = 0; i < d; i++) {
     for (let j = 0; j <= i; j++) {
