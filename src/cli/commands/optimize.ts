@@ -1,0 +1,121 @@
+/** `edgewise optimize`: one job in a child process, as in the console, without a library. */
+import { existsSync, realpathSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, dirname, extname, join, resolve } from 'node:path';
+import { EdgewiseError } from '../../base/errors.ts';
+import type { PreprocessRecord } from '../../base/ports.ts';
+import type { OptimizeReport } from '../../contract/records/report.ts';
+import { createNodeProcessHost } from '../../console/jobs/node-process-host.ts';
+import { DEFAULT_EVALUATION_SAMPLES, DEFAULT_SAMPLES, DEFAULT_SEED } from '../../console/jobs/optimize-work.ts';
+import { runJobProcess, type JobProcessResult } from '../../console/jobs/run-job-process.ts';
+import { copyOut } from '../../console/models/copy-out.ts';
+import { nameOf, requireFile } from '../../console/models/model-library.ts';
+import { findEntries } from '../../console/processes/entries.ts';
+import { readRecipe, renderReport } from '../../console/recipes.ts';
+import type { Io } from '../io.ts';
+import { resultObject, summaryLines } from '../report-text.ts';
+
+export interface OptimizeFlags {
+  readonly output: string;
+  readonly recipe: string;
+  readonly data?: string;
+  readonly labels?: string;
+  readonly preprocess?: PreprocessRecord;
+  readonly samples?: number;
+  readonly evalSamples?: number;
+  readonly seed?: number;
+  readonly report?: string;
+  readonly threads?: number;
+  readonly verify: boolean;
+  readonly keep?: boolean;
+}
+
+/** @throws GATE_NOT_MET after the report has been printed */
+export async function optimize(model: string, flags: OptimizeFlags, io: Io, signal: AbortSignal, version: string): Promise<void> {
+  await requireFile(model);
+  const output = resolve(flags.output);
+  checkOutput(model, output);
+  for (const path of reportPaths(flags.report)) checkFolder(path);
+  const recipe = readRecipe(flags.recipe);
+  const entries = findEntries();
+  const scratch = await mkdtemp(join(tmpdir(), 'edgewise-'));
+  try {
+    const result = await runJobProcess(
+      {
+        processHost: createNodeProcessHost(),
+        jobProcess: entries.jobProcess,
+        task: {
+          modelPath: resolve(model),
+          modelName: nameOf(model),
+          recipe,
+          data: flags.data === undefined ? null : { path: resolve(flags.data), ...(flags.labels === undefined ? {} : { labelsPath: resolve(flags.labels) }), ...(flags.preprocess === undefined ? {} : { preprocess: flags.preprocess }) },
+          samples: flags.samples ?? DEFAULT_SAMPLES,
+          evaluationSamples: flags.evalSamples ?? DEFAULT_EVALUATION_SAMPLES,
+          seed: flags.seed ?? DEFAULT_SEED,
+          verify: flags.verify,
+          threads: flags.threads ?? 1,
+          workspace: join(scratch, 'work'),
+          inferenceChild: entries.inferenceChild,
+          version,
+          createdAt: new Date().toISOString(),
+        },
+        signal,
+        progress: (update) => io.progress(update),
+        log: (level, message) => {
+          if (level !== 'info') io.note(`${level}: ${message}`);
+        },
+      },
+      (done) => keep(done, output, flags),
+    );
+    io.result(resultObject(result.report), () => resultText(result.report, result.gatesMet || flags.keep === true ? output : undefined));
+    if (!result.gatesMet) throw gateNotMet(result.report, flags.keep === true);
+  } finally {
+    io.endProgress();
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+async function keep(result: JobProcessResult, output: string, flags: OptimizeFlags): Promise<JobProcessResult> {
+  for (const path of reportPaths(flags.report)) {
+    await writeFile(path, extname(path).toLowerCase() === '.html' ? renderReport(result.report) : `${JSON.stringify(result.report, null, 2)}\n`);
+  }
+  if (result.gatesMet || flags.keep === true) await copyOut(result.outputPath, output, true);
+  return result;
+}
+
+/** A name that ends in .json or .html gives that kind; another name gives both. */
+function reportPaths(report: string | undefined): string[] {
+  if (report === undefined) return [];
+  return ['.json', '.html'].includes(extname(report).toLowerCase()) ? [resolve(report)] : [resolve(`${report}.json`), resolve(`${report}.html`)];
+}
+
+function checkOutput(model: string, output: string): void {
+  checkFolder(output);
+  const same = resolve(model) === output || (existsSync(output) && realpathSync(output) === realpathSync(model));
+  if (same) throw new EdgewiseError('USAGE', 'The output would overwrite the input.', { hint: 'Name another file with -o.' });
+}
+
+function checkFolder(path: string): void {
+  if (!existsSync(dirname(path))) {
+    throw new EdgewiseError('FILE_NOT_FOUND', `There is no folder ${dirname(path)} for ${basename(path)}.`, { hint: 'Make the folder first, or name another.' });
+  }
+}
+
+function gateNotMet(report: OptimizeReport, kept: boolean): EdgewiseError {
+  const missed = report.gates.filter((gate) => !gate.met);
+  return new EdgewiseError('GATE_NOT_MET', `Not met: ${missed.map((gate) => `${gate.metric} ${gate.op} ${gate.value} (measured ${gate.measured ?? 'nothing'})`).join('; ')}.`, {
+    hint: kept ? 'The model was written all the same, since --keep was given.' : 'No model was written. Loosen the gate in the recipe, use more calibration samples, or write it anyway with --keep.',
+    details: { gates: missed },
+  });
+}
+
+function resultText(report: OptimizeReport, output: string | undefined): string {
+  const changed = report.steps.filter((step) => step.changed).map((step) => step.pass);
+  return [
+    ...summaryLines(report),
+    `steps      ${changed.length === 0 ? 'nothing to change' : changed.join(', ')}`,
+    ...report.warnings.map((warning) => `warning    ${warning}`),
+    output === undefined ? 'written    nothing' : `written    ${output}`,
+  ].join('\n');
+}

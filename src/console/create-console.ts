@@ -1,0 +1,137 @@
+/** The console: every service that a host carries, composed once per data folder. */
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../base/ports.ts';
+import { EdgewiseError } from '../base/errors.ts';
+import type { JobRecord } from '../contract/records/job.ts';
+import { machineRecord } from '../runtime/index.ts';
+import { openDataFolder } from './data-folder.ts';
+import { createEventHub, type Events } from './events.ts';
+import { runSampleOnce, type Sample } from './first-run.ts';
+import { createJobService, type JobService } from './jobs/job-service.ts';
+import { createOptimizeWork } from './jobs/optimize-work.ts';
+import type { ProcessHost } from './jobs/process-host.ts';
+import type { JobLimits } from './jobs/run-job-process.ts';
+import { createModelLibrary, type ModelLibrary } from './models/model-library.ts';
+import { createModelStore } from './models/model-store.ts';
+import type { ProcessEntries } from './processes/entries.ts';
+import { renderReport } from './recipes.ts';
+import { createRouter, type Router } from './router.ts';
+import { appHandlers } from './routes/app.ts';
+import { datasetHandlers } from './routes/datasets.ts';
+import { fileHandlers, type Dialogs } from './routes/files.ts';
+import { jobHandlers } from './routes/jobs.ts';
+import { modelHandlers } from './routes/models.ts';
+import { recipeHandlers } from './routes/recipes.ts';
+import { openStore } from './store/open-store.ts';
+import { createUploads, type Uploads } from './uploads.ts';
+
+export interface ConsoleOptions {
+  readonly dataFolder: string;
+  readonly processHost: ProcessHost;
+  readonly entries: ProcessEntries;
+  readonly host: 'desktop' | 'browser';
+  readonly version: string;
+  readonly dialogs?: Dialogs;
+  /** The sample that is shipped; offered among the data sets. */
+  readonly sample?: Sample;
+  readonly limits?: JobLimits;
+  /** Parse what handlers answer as well. */
+  readonly checkOutputs?: boolean;
+  readonly clock?: Clock;
+  readonly now?: () => string;
+  readonly newId?: () => string;
+  /** Takes what a person should know at the start, and faults. One line each. */
+  readonly log?: (line: string) => void;
+}
+
+export interface Console {
+  readonly router: Router;
+  readonly events: Events;
+  readonly library: ModelLibrary;
+  readonly jobs: JobService;
+  readonly uploads: Uploads;
+  /** A report as a file to keep. @throws NOT_FOUND */
+  reportFile(id: string, kind: 'json' | 'html'): { readonly name: string; readonly text: string };
+  /** Puts the shipped sample through `int8` where this is the first start. */
+  firstRun(): Promise<JobRecord | undefined>;
+  /** Ends the running job (it stays `interrupted`), closes the database, gives the folder back. Idempotent. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the data folder and its database, marks what a crash has interrupted, and goes on with what is queued.
+ * @throws EdgewiseError CONFLICT (another console has the folder), STORE_CORRUPT, WRITE_FAILED
+ */
+export async function createConsole(options: ConsoleOptions): Promise<Console> {
+  const { version, host, entries, processHost, dialogs, sample } = options;
+  const clock = options.clock ?? (() => performance.now());
+  const now = options.now ?? (() => new Date().toISOString());
+  const newId = options.newId ?? randomUUID;
+  const log = options.log ?? (() => {});
+  const onFault = (where: string, error: unknown): void => log(`fault in ${where}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+
+  const folder = openDataFolder(options.dataFolder, now());
+  let store;
+  try {
+    store = openStore(folder.database, now());
+  } catch (error) {
+    folder.release();
+    throw error;
+  }
+  const events = createEventHub((error) => onFault('a listener', error));
+  const files = createModelStore(folder.models, newId);
+  const library: ModelLibrary = createModelLibrary({ store, files, events, now, newId, inUse: (id) => jobs.uses(id) });
+  for (const model of await library.sweep()) log(`The file of the model "${model.name}" is missing from ${folder.models}; import it again to use it.`);
+  const work = createOptimizeWork({ store, library, version, now, newId });
+  const jobs: JobService = createJobService({
+    store,
+    events,
+    processHost,
+    entries,
+    workspaces: folder.jobs,
+    ...(options.limits === undefined ? {} : { limits: options.limits }),
+    clock,
+    now,
+    newId,
+    prepare: work.prepare,
+    storeFile: work.storeFile,
+    onFault,
+  });
+  const uploads = createUploads(folder.uploads);
+  const machine = machineRecord(version);
+  const router = createRouter({
+    handlers: {
+      ...appHandlers({ version, host, dataFolder: folder.root, machine, dialogs: dialogs !== undefined }, store, events),
+      ...modelHandlers(library, uploads),
+      ...recipeHandlers(),
+      ...datasetHandlers(library, store, sample),
+      ...fileHandlers(dialogs),
+      ...jobHandlers(jobs, library, store, now),
+    },
+    checkOutputs: options.checkOutputs ?? false,
+    onFault,
+  });
+
+  let closed: Promise<void> | undefined;
+  return {
+    router,
+    events,
+    library,
+    jobs,
+    uploads,
+    reportFile(id, kind) {
+      const found = store.reports.get(id);
+      if (found === undefined) throw new EdgewiseError('NOT_FOUND', `There is no report with the id "${id}".`);
+      const text = kind === 'json' ? `${JSON.stringify(found.report, null, 2)}\n` : renderReport(found.report);
+      return { name: `${found.report.model} ${found.report.recipe.name}.${kind}`, text };
+    },
+    firstRun: async () => (sample === undefined ? undefined : runSampleOnce(sample, store, library, jobs, now)),
+    close() {
+      closed ??= jobs.close().finally(() => {
+        store.close();
+        folder.release();
+      });
+      return closed;
+    },
+  };
+}

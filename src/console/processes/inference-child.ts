@@ -1,0 +1,5 @@
+/** The process that onnxruntime lives in: the runtime's server, composed with the engine's streaming statistics. */
+import { reducers } from '../../engine/recipe/index.ts';
+import { serveInference } from '../../runtime/index.ts';
+
+serveInference({ reducers });

@@ -1,0 +1,38 @@
+import { join } from 'node:path';
+import { EdgewiseError } from '../../base/errors.ts';
+import { nameOf, requireFile, type ModelLibrary } from '../models/model-library.ts';
+import type { Handlers } from '../router.ts';
+import type { Uploads } from '../uploads.ts';
+
+type ModelHandlers = Pick<Handlers, Extract<keyof Handlers, `models.${string}`>>;
+
+export function modelHandlers(library: ModelLibrary, uploads: Uploads): ModelHandlers {
+  return {
+    'models.list': () => library.list(),
+    'models.get': ({ id }) => {
+      const { record, facts } = library.get(id);
+      return { model: record, facts };
+    },
+    'models.import': async ({ path }) => {
+      await requireFile(path);
+      return library.import(path);
+    },
+    'models.importUpload': async ({ uploadId, fileName }) => {
+      const path = uploads.pathOf(uploadId);
+      if (path === undefined) {
+        throw new EdgewiseError('NOT_FOUND', `There is no upload with the id "${uploadId}".`, { hint: 'Send the file again.' });
+      }
+      try {
+        return await library.import(path, { name: nameOf(fileName), origin: { kind: 'imported', fileName } });
+      } finally {
+        await uploads.drop(uploadId);
+      }
+    },
+    'models.rename': ({ id, name }) => library.rename(id, name.trim() === '' ? name : name.trim()),
+    'models.delete': async ({ id, confirm }) => {
+      await library.remove(id, confirm);
+      return {};
+    },
+    'models.export': ({ id, path, overwrite }) => library.export(id, path.endsWith('/') ? join(path, `${library.get(id).record.name}.onnx`) : path, overwrite ?? false),
+  };
+}
