@@ -8,6 +8,10 @@ export interface BrokeredChildren {
   fork(): ChildHandle;
 }
 
+/**
+ * @param shell `shellPort()` of a job process; must be given in the turn in which the process starts to listen, since what comes in is
+ *   kept only until the first listener
+ */
 export function createBrokeredChildren(shell: ShellPort): BrokeredChildren {
   const children = new Map<number, Child>();
   let count = 0;
