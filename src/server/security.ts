@@ -6,11 +6,6 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { pageHeaders } from '../contract/csp.ts';
 
-/** Headers of every answer. `host` is the checked Host header; Safari does not count ws: as 'self', so it is named. */
-export function securityHeaders(host: string): Record<string, string> {
-  return pageHeaders([`ws://${host}`]);
-}
-
 /** The Host header where it names this server, else undefined. */
 export function checkedHost(request: IncomingMessage, port: number): string | undefined {
   const host = request.headers.host;

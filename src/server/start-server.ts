@@ -3,9 +3,10 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { EdgewiseError } from '../base/errors.ts';
+import { pageHeaders } from '../contract/csp.ts';
 import type { Console } from '../console/create-console.ts';
 import { createRpcSocket } from './rpc-socket.ts';
-import { checkedHost, createSessions, originAllowed, securityHeaders } from './security.ts';
+import { checkedHost, createSessions, originAllowed } from './security.ts';
 import { createStaticFiles } from './static-files.ts';
 import { answerError, download, upload } from './transfers.ts';
 
@@ -38,7 +39,7 @@ export async function startServer({ console, port: wantedPort, rendererFolder, m
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const host = checkedHost(request, port);
     if (host === undefined) return refuse(response, 421, 'This server answers to 127.0.0.1 only.');
-    for (const [name, value] of Object.entries(securityHeaders(host))) response.setHeader(name, value);
+    for (const [name, value] of Object.entries(pageHeaders([`ws://${host}`]))) response.setHeader(name, value);
     const url = new URL(request.url ?? '/', `http://${host}`);
     const reading = request.method === 'GET' || request.method === 'HEAD';
     const token = url.searchParams.get('token');
