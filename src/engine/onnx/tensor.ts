@@ -50,7 +50,7 @@ export function tensorFloats(tensor: Tensor): Float32Array {
   switch (tensor.dataType) {
     case DataType.FLOAT: {
       if (bytes.byteOffset % 4 === 0) return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength >> 2);
-      return new Float32Array(bytes.slice().buffer, 0, bytes.byteLength >> 2);
+      return new Float32Array(new Uint8Array(bytes).buffer, 0, bytes.byteLength >> 2);
     }
     case DataType.DOUBLE:
       return Float32Array.from(aligned(bytes, 8, (buffer, offset, length) => new Float64Array(buffer, offset, length)));
@@ -144,7 +144,7 @@ export function halfToFloat(half: number): number {
 }
 
 function aligned<T>(bytes: Uint8Array, size: number, make: (buffer: ArrayBuffer, offset: number, length: number) => T): T {
-  const source = bytes.byteOffset % size === 0 ? bytes : bytes.slice();
+  const source = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes);
   return make(source.buffer as ArrayBuffer, source.byteOffset, Math.floor(source.byteLength / size));
 }
 

@@ -1,9 +1,10 @@
 /** Broadcasting and merging of shapes that may hold symbols. */
 import type { Dim, Shape } from '../types.ts';
+import type { DimAlgebra } from './dims.ts';
 import type { RuleContext } from './rule.ts';
 
 /** The dimension that two aligned dimensions broadcast to; undefined when they cannot be. */
-export function broadcastDim(a: Dim, b: Dim): Dim | undefined {
+export function broadcastDim(dims: DimAlgebra, a: Dim, b: Dim): Dim | undefined {
   if (a === b) return a;
   if (a === 1) return b;
   if (b === 1) return a;
@@ -11,7 +12,7 @@ export function broadcastDim(a: Dim, b: Dim): Dim | undefined {
   // A number above 1 decides: the other one is that number, or 1.
   if (typeof a === 'number') return a;
   if (typeof b === 'number') return b;
-  return null;
+  return dims.max(a, b);
 }
 
 /** Numpy broadcasting of all shapes; null when one is unknown or they contradict each other (noted). */
@@ -24,7 +25,7 @@ export function broadcast(context: RuleContext, shapes: readonly (Shape | null)[
     for (let i = 0; i < rank; i++) {
       const left = result[i - rank + result.length];
       const right = shape[i - rank + shape.length];
-      const dim = broadcastDim(left === undefined ? 1 : left, right === undefined ? 1 : right);
+      const dim = broadcastDim(context.dims, left === undefined ? 1 : left, right === undefined ? 1 : right);
       if (dim === undefined) {
         context.note(`shapes ${shapes.map(showShape).join(' and ')} do not broadcast`);
         return null;

@@ -9,6 +9,8 @@ function merge(a: Value | null | undefined, b: Value | null | undefined): Value 
 }
 
 function branches(context: RuleContext): RuleResult {
+  const decided = context.numbers(0)?.[0];
+  if (decided !== undefined) return context.subgraph(decided === 0 ? 'else_branch' : 'then_branch', []);
   const yes = context.subgraph('then_branch', []);
   const no = context.subgraph('else_branch', []);
   return context.node.outputs.map((_, i) => merge(yes?.[i], no?.[i]));

@@ -17,11 +17,12 @@ const JOIN = '\u0001';
 /** Marks symbols made here for dimensions that the model leaves unnamed: equal inside, null outside. */
 const HIDDEN = '\u0002';
 const MAX_TERMS = 8;
-const MAX_LENGTH = 160;
+const MAX_LENGTH = 256;
 
 export class DimAlgebra {
   readonly #polynomials = new Map<string, Polynomial>();
   readonly #floors = new Map<string, Floor>();
+  readonly #maxima = new Map<string, readonly [Polynomial, Polynomial]>();
   #hidden = 0;
 
   /** A symbol for a dimension without a name. */
@@ -111,6 +112,14 @@ export class DimAlgebra {
     return this.mul(negative, -1);
   }
 
+  /** The larger of two sizes: what two sizes broadcast to, where one of them is 1 or they are equal. */
+  max(a: Dim, b: Dim): Dim {
+    if (a === b) return a;
+    if (a === null || b === null) return null;
+    if (typeof a === 'number' && typeof b === 'number') return Math.max(a, b);
+    return this.#format(this.#max(this.#parse(a), this.#parse(b)));
+  }
+
   /** The dimension with numbers in place of some symbols. */
   substitute(dim: Dim, bindings: ReadonlyMap<string, number>): Dim {
     if (typeof dim !== 'string') return dim;
@@ -130,6 +139,8 @@ export class DimAlgebra {
   #substituteAtom(atom: string, bindings: ReadonlyMap<string, number>): Polynomial {
     const bound = bindings.get(atom);
     if (bound !== undefined) return constant(bound);
+    const pair = this.#maxima.get(atom);
+    if (pair) return this.#max(this.#substitute(pair[0], bindings), this.#substitute(pair[1], bindings));
     const floor = this.#floors.get(atom);
     return floor ? this.#floorDivide(this.#substitute(floor.numerator, bindings), floor.divisor) : new Map([[atom, 1]]);
   }
@@ -160,6 +171,15 @@ export class DimAlgebra {
     this.#floors.set(atom, { numerator: rest, divisor: n });
     addTerm(quotient, atom, 1);
     return quotient;
+  }
+
+  #max(p: Polynomial, q: Polynomial): Polynomial {
+    const difference = new Map(p);
+    for (const [monomial, coefficient] of q) addTerm(difference, monomial, -coefficient);
+    if ([...difference.keys()].every((monomial) => monomial === '')) return (difference.get('') ?? 0) >= 0 ? p : q;
+    const atom = `max(${[write(p) || '0', write(q) || '0'].sort().join(', ')})`;
+    this.#maxima.set(atom, [p, q]);
+    return new Map([[atom, 1]]);
   }
 
   #combine(a: Dim, b: Dim, operate: (p: Polynomial, q: Polynomial) => Polynomial): Dim {

@@ -15,6 +15,21 @@ type Arithmetic = (dims: DimAlgebra, values: readonly Dim[], isFloat: boolean) =
 
 const FLOATS: ReadonlySet<number> = new Set([DataType.FLOAT, DataType.DOUBLE, DataType.FLOAT16, DataType.BFLOAT16]);
 
+/** Types whose elements are followed; sizes, axes and scales are of these. */
+const FOLLOWED: ReadonlySet<number> = new Set([DataType.INT64, DataType.INT32, DataType.FLOAT, DataType.DOUBLE, DataType.BOOL]);
+
+/** Results as the element type holds them: what would overflow, or is no finite number, is unknown. */
+function asType(data: readonly Dim[] | null, elemType: number): readonly Dim[] | null {
+  if (!data || !FOLLOWED.has(elemType)) return null;
+  const limit = elemType === DataType.INT32 ? 2 ** 31 - 1 : Number.MAX_SAFE_INTEGER;
+  return data.map((dim) => {
+    if (typeof dim !== 'number') return dim;
+    if (!Number.isFinite(dim)) return null;
+    if (FLOATS.has(elemType)) return elemType === DataType.FLOAT ? Math.fround(dim) : dim;
+    return Math.abs(dim) <= limit ? dim : null;
+  });
+}
+
 function firstType(context: RuleContext): number {
   for (let i = 0; i < context.node.inputs.length; i++) if (context.elemType(i) !== 0) return context.elemType(i);
   return 0;
@@ -30,7 +45,8 @@ function arithmetic(ops: readonly string[], operate: Arithmetic | null, domain =
     (context) => {
       const elemType = firstType(context);
       const shape = broadcastInputs(context);
-      return [makeValue(elemType, shape, operate && combineData(context, shape, (dims, values) => operate(dims, values, FLOATS.has(elemType))))];
+      const data = operate && combineData(context, shape, (dims, values) => operate(dims, values, FLOATS.has(elemType)));
+      return [makeValue(elemType, shape, asType(data, elemType))];
     },
     domain,
   );
@@ -50,7 +66,9 @@ function comparison(ops: readonly string[], operate: ((a: number, b: number) => 
 function unary(ops: readonly string[], operate: (dims: DimAlgebra, value: Dim) => Dim, elemType?: number): ShapeRule {
   return defineShapeRule(ops, (context) => {
     const input = context.input(0);
-    return input ? [makeValue(elemType ?? input.elemType, input.shape, input.data?.map((dim) => operate(context.dims, dim)) ?? null)] : null;
+    if (!input) return null;
+    const type = elemType ?? input.elemType;
+    return [makeValue(type, input.shape, asType(input.data?.map((dim) => operate(context.dims, dim)) ?? null, type))];
   });
 }
 
@@ -64,9 +82,9 @@ function divide(dims: DimAlgebra, [a, b]: readonly Dim[], isFloat: boolean): Dim
   return dims.divideExactly(a, b) ?? (typeof b === 'number' && b > 0 ? dims.floorDivide(a, b) : null);
 }
 
-function modulo(_: DimAlgebra, [a, b]: readonly Dim[]): Dim {
-  if (typeof a !== 'number' || typeof b !== 'number' || b === 0) return null;
-  return a - Math.floor(a / b) * b;
+/** Integers only, where no sign makes a difference between the two definitions (fmod). */
+function modulo(_: DimAlgebra, [a, b]: readonly Dim[], isFloat: boolean): Dim {
+  return !isFloat && typeof a === 'number' && typeof b === 'number' && a >= 0 && b > 0 ? a % b : null;
 }
 
 /** Extremes of equal symbols are that symbol; a symbol is at least 1. */
@@ -96,24 +114,18 @@ function cast(context: RuleContext): Value {
     if (typeof dim === 'string') return truncate ? context.dims.floor(dim) : dim;
     return dim !== null && to === DataType.BOOL ? Number(dim !== 0) : dim !== null && truncate ? Math.trunc(dim) : dim;
   });
-  return makeValue(to, input?.shape ?? null, data ?? null);
+  return makeValue(to, input?.shape ?? null, asType(data ?? null, to));
 }
 
 function dropout(context: RuleContext): RuleResult {
   const input = context.input(0);
   if (!input) return null;
   const maskType = context.opset >= 10 ? DataType.BOOL : input.elemType;
-  return [input, makeValue(maskType, input.shape)];
-}
-
-/** Data passes through Clip only where no bound cuts it, which constants show. */
-function clip(context: RuleContext): RuleResult {
-  const input = context.input(0);
-  return input ? [makeValue(input.elemType, input.shape)] : null;
+  return [makeValue(input.elemType, input.shape), makeValue(maskType, input.shape)];
 }
 
 const SAME = [
-  'Acos', 'Acosh', 'Asin', 'Asinh', 'Atan', 'Atanh', 'BitwiseNot', 'Celu', 'Cos', 'Cosh', 'CumSum', 'CumProd', 'Elu', 'Erf', 'Exp', 'Gelu', 'HardSigmoid',
+  'Acos', 'Acosh', 'Asin', 'Asinh', 'Atan', 'Atanh', 'BitwiseNot', 'Celu', 'Clip', 'Cos', 'Cosh', 'CumSum', 'CumProd', 'Elu', 'Erf', 'Exp', 'Gelu', 'HardSigmoid',
   'HardSwish', 'LeakyRelu', 'Log', 'Mish', 'Reciprocal', 'Selu', 'Shrink', 'Sigmoid', 'Sign', 'Sin', 'Sinh', 'Softplus', 'Softsign', 'Swish',
   'Tan', 'Tanh', 'ThresholdedRelu', 'Trilu', 'PRelu', 'Scale', 'ImageScaler', 'ParametricSoftplus', 'ScaledTanh', 'Affine',
   'RotaryEmbedding', 'TensorScatter',
@@ -121,7 +133,6 @@ const SAME = [
 
 export const elementwiseRules: readonly ShapeRule[] = [
   defineShapeRule(SAME, sameAsInput),
-  defineShapeRule(['Clip'], clip),
   defineShapeRule(['Identity'], (context) => [context.input(0)]),
   defineShapeRule(['Dropout'], dropout),
   defineShapeRule(['Cast'], (context) => [cast(context)]),

@@ -66,7 +66,7 @@ function einsumShape(context: RuleContext): Shape | null {
     }
     for (const [letter, size] of letters) {
       const known = sizes.get(letter);
-      sizes.set(letter, known === undefined ? (size ?? null) : (broadcastDim(known, size ?? null) ?? null));
+      sizes.set(letter, known === undefined ? (size ?? null) : (broadcastDim(context.dims, known, size ?? null) ?? null));
     }
   }
   const counted = [...(left ?? '').replaceAll(/[^a-zA-Z]/g, '')];
