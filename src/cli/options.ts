@@ -1,8 +1,8 @@
 /** Reading what was typed. Each parser throws what commander turns into a usage error, or a named error for a file's content. */
 import { readFileSync } from 'node:fs';
 import { InvalidArgumentError } from 'commander';
+import type { z } from 'zod';
 import { EdgewiseError } from '../base/errors.ts';
-import type { PreprocessRecord } from '../base/ports.ts';
 import { preprocessRecord } from '../contract/records/common.ts';
 
 export function integer(from: number, to: number): (text: string) => number {
@@ -13,11 +13,14 @@ export function integer(from: number, to: number): (text: string) => number {
   };
 }
 
+/** A preprocessing record as it was read; `PreprocessRecord` of the ports once it is used. */
+export type PreprocessInput = z.infer<typeof preprocessRecord>;
+
 /**
  * `--preprocess`: a JSON object, or a file that holds one.
  * @throws EdgewiseError BAD_PREPROCESS, FILE_NOT_FOUND
  */
-export function readPreprocess(text: string): PreprocessRecord {
+export function readPreprocess(text: string): PreprocessInput {
   const json = text.trimStart().startsWith('{') ? text : readText(text, 'preprocessing record');
   let value: unknown;
   try {
@@ -26,7 +29,7 @@ export function readPreprocess(text: string): PreprocessRecord {
     throw badPreprocess(`is not JSON: ${(error as Error).message}`);
   }
   const parsed = preprocessRecord.safeParse(value);
-  if (parsed.success) return parsed.data as PreprocessRecord;
+  if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   throw badPreprocess(`is not well formed${issue && issue.path.length > 0 ? ` at ${issue.path.join('.')}` : ''}: ${issue?.message ?? 'unknown reason'}`);
 }

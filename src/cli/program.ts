@@ -1,9 +1,8 @@
 /** The commands and their flags. Nothing is imported for a command before it is asked for, so that `version` stays instant. */
 import { Command, CommanderError, Option } from 'commander';
 import { EdgewiseError, toEdgewiseError } from '../base/errors.ts';
-import type { PreprocessRecord } from '../base/ports.ts';
 import { createIo, errorText, type Io, type Streams } from './io.ts';
-import { integer, readPreprocess } from './options.ts';
+import { integer, readPreprocess, type PreprocessInput } from './options.ts';
 import { findPlaces } from './places.ts';
 
 interface Common {
@@ -154,7 +153,7 @@ function withData(command: Command): Command {
 }
 
 /** The flags with `--preprocess` read. */
-function readFlags<F extends DataFlags>(flags: F): Omit<F, 'preprocess'> & { preprocess?: PreprocessRecord } {
+function readFlags<F extends DataFlags>(flags: F): Omit<F, 'preprocess'> & { preprocess?: PreprocessInput } {
   const { preprocess, ...rest } = flags;
   return preprocess === undefined ? rest : { ...rest, preprocess: readPreprocess(preprocess) };
 }

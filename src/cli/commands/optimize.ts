@@ -4,7 +4,6 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { EdgewiseError } from '../../base/errors.ts';
-import type { PreprocessRecord } from '../../base/ports.ts';
 import type { OptimizeReport } from '../../contract/records/report.ts';
 import { createNodeProcessHost } from '../../console/jobs/node-process-host.ts';
 import { DEFAULT_EVALUATION_SAMPLES, DEFAULT_SAMPLES, DEFAULT_SEED } from '../../console/jobs/optimize-work.ts';
@@ -14,6 +13,7 @@ import { nameOf, requireFile } from '../../console/models/model-library.ts';
 import { findEntries } from '../../console/processes/entries.ts';
 import { readRecipe, renderReport } from '../../console/recipes.ts';
 import type { Io } from '../io.ts';
+import type { PreprocessInput } from '../options.ts';
 import { resultObject, summaryLines } from '../report-text.ts';
 
 export interface OptimizeFlags {
@@ -21,7 +21,7 @@ export interface OptimizeFlags {
   readonly recipe: string;
   readonly data?: string;
   readonly labels?: string;
-  readonly preprocess?: PreprocessRecord;
+  readonly preprocess?: PreprocessInput;
   readonly samples?: number;
   readonly evalSamples?: number;
   readonly seed?: number;
