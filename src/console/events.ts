@@ -19,7 +19,7 @@ export function createEventHub(onError: (error: unknown) => void): EventHub {
       return () => listeners.delete(listener);
     },
     emit(event) {
-      for (const listener of [...listeners]) {
+      for (const listener of listeners) {
         try {
           listener(event);
         } catch (error) {

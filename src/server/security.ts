@@ -4,7 +4,6 @@
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { pageHeaders } from '../contract/csp.ts';
 
 /** The Host header where it names this server, else undefined. */
 export function checkedHost(request: IncomingMessage, port: number): string | undefined {

@@ -36,8 +36,7 @@ async function onnxruntimeCheck(): Promise<Check> {
   try {
     const runtime = await import('onnxruntime-node');
     const versions = (runtime.env as { versions?: { common?: string; node?: string } }).versions;
-    const providers = runtime.listSupportedBackends?.().map((backend) => backend.name).join(', ') ?? 'cpu';
-    return { name, ok: true, required: true, detail: `${versions?.node ?? versions?.common ?? 'unknown version'} (${providers})` };
+    return { name, ok: true, required: true, detail: `${versions?.node ?? versions?.common ?? 'unknown version'}, on the CPU` };
   } catch (error) {
     return { name, ok: false, required: true, detail: firstLine(error), hint: 'There is no runtime for this platform, or the packages are not installed: npm run setup' };
   }
