@@ -45,7 +45,12 @@ export interface ValueInfo {
 }
 
 /** AttributeProto.AttributeType, as a union. 64-bit integers are bigint so that none is lost. */
-export type Attribute =
+export type Attribute = AttributeValue & {
+  /** Doc string and unknown fields of the AttributeProto, as field bytes including tags. */
+  readonly rest?: readonly Uint8Array[];
+};
+
+export type AttributeValue =
   | { readonly kind: 'float'; readonly value: number }
   | { readonly kind: 'int'; readonly value: bigint }
   | { readonly kind: 'string'; readonly value: Uint8Array }
