@@ -1,9 +1,5 @@
 /** As much of Electron's utility processes and message ports as the shell uses; the real ones and the fakes both fit. */
 
-export interface MessagePortPort {
-  postMessage(message: unknown): void;
-}
-
 export interface UtilityChildPort {
   readonly pid: number | undefined;
   readonly stdout: NodeJS.ReadableStream | null;
