@@ -16,6 +16,7 @@ import type { UtilityChildPort } from './processes/electron-process-ports.ts';
 import { createUtilityHost } from './processes/utility-host.ts';
 import { createAppProtocol } from './protocol/app-protocol.ts';
 import { readPageFiles } from './protocol/page-files.ts';
+import { startSample } from './sample.ts';
 import { guardContents, lockSession, quietChromium } from './security/lockdown.ts';
 import { APP_SCHEME, PAGE_URL, appScheme } from './security/origin.ts';
 import { guardClosing } from './window/close-guard.ts';
@@ -175,15 +176,4 @@ export function startDesktop<W extends WindowPort, P, C extends UtilityChildPort
 async function storedSettings(console: Console): Promise<Settings> {
   const answer = await console.router.call({ id: 0, route: 'settings.get', input: {} }, { trusted: true });
   return answer.ok ? settingsSchema.parse(answer.data) : defaultSettings;
-}
-
-/** A sample that cannot start costs nobody their work: it is said, and the window stays. */
-async function startSample(console: Console, log: (line: string) => void): Promise<void> {
-  try {
-    const job = await console.firstRun();
-    if (job !== undefined) log(`First start: making the sample model smaller (${job.title}) ...`);
-  } catch (thrown) {
-    const error = toEdgewiseError(thrown);
-    log(`The sample could not be started: ${error.message} [${error.code}]`);
-  }
 }
