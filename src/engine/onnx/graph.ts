@@ -268,6 +268,8 @@ export class Graph {
     }
     this.#indexUses(node);
     for (const input of node.inputs) this.#names.add(input);
+    // A new name must not shadow, or be shadowed by, one inside of a subgraph.
+    for (const name of namesInSubgraphs(node)) this.#names.add(name);
   }
 
   #indexUses(node: NodeData): void {
@@ -344,6 +346,24 @@ export function capturedNames(node: NodeData): Set<string> {
     else if (attribute.kind === 'graphs') for (const graph of attribute.value) collectCaptured(graph, captured);
   }
   return captured;
+}
+
+/** Every value and node name inside of a node's subgraphs. */
+function namesInSubgraphs(node: NodeData): Set<string> {
+  const names = new Set<string>();
+  const visit = (graph: GraphData): void => {
+    for (const value of [...graph.inputs, ...graph.outputs]) names.add(value.name);
+    for (const name of graph.initializers.keys()) names.add(name);
+    for (const inner of graph.nodes) {
+      names.add(inner.name);
+      for (const value of [...inner.inputs, ...inner.outputs, ...namesInSubgraphs(inner)]) names.add(value);
+    }
+  };
+  for (const attribute of node.attributes.values()) {
+    if (attribute.kind === 'graph') visit(attribute.value);
+    else if (attribute.kind === 'graphs') attribute.value.forEach(visit);
+  }
+  return names;
 }
 
 function collectCaptured(graph: GraphData, captured: Set<string>): void {

@@ -1,0 +1,40 @@
+/** The one ordered list of passes, and the front door of this folder. The order is documented where it matters. */
+import { constantNodesToInitializers } from './constant-nodes-to-initializers.ts';
+import type { Pass } from './define-pass.ts';
+import { dropInitializerInputs } from './drop-initializer-inputs.ts';
+import { foldBatchNorm } from './fold-batch-norm.ts';
+import { foldConstants } from './fold-constants.ts';
+import { mergeCommonSubexpressions } from './merge-common-subexpressions.ts';
+import { recognizeUnits } from './recognize-units.ts';
+import { removeDeadNodes } from './remove-dead-nodes.ts';
+import { removeIdentity } from './remove-identity.ts';
+import { removeNoOps } from './remove-no-ops.ts';
+
+/** Every pass. What `simplify` runs, runs in this order. */
+export const passes: readonly Pass[] = [
+  // What is dead is not worth a look by the others.
+  removeDeadNodes,
+  // Constants have to be constants before anybody can fold them: weights that pose as inputs, then Constant nodes.
+  dropInitializerInputs,
+  constantNodesToInitializers,
+  // Identities hide who reads what: a Conv behind one has another consumer than its BatchNormalization.
+  removeIdentity,
+  // Shape arithmetic becomes constants, which lets the no-ops be recognized.
+  foldConstants,
+  removeNoOps,
+  // Before the folds that write new weights: they would make equal layers differ in name.
+  mergeCommonSubexpressions,
+  foldBatchNorm,
+  // Last: it counts what is left.
+  recognizeUnits,
+];
+
+/** Not part of `simplify`: each changes more than the form of the network. */
+const OPT_IN: ReadonlySet<string> = new Set<string>();
+
+/** Names of the passes of `simplify`, in order. */
+export const simplifyOrder: readonly string[] = passes.map((pass) => pass.name).filter((name) => !OPT_IN.has(name));
+
+export function passByName(name: string): Pass | undefined {
+  return passes.find((pass) => pass.name === name);
+}
