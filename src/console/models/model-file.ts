@@ -18,11 +18,11 @@ export interface ModelFile {
 /** @throws EdgewiseError with what is wrong with the file and where */
 export function openModelFile(path: string): ModelFile {
   const source = openFileSource(resolve(path));
-  const model = parseModel(source, { external: externalFilesIn(dirname(resolve(path))) });
+  const model = parseModel(source, externalFilesIn(dirname(resolve(path))));
   const warnings = checkModel(model);
   const outside = externalBytes(model);
   const bytes = source.size + outside;
-  return { model, bytes, external: outside > 0, facts: modelFacts(model, bytes, warnings), encode: () => encodeModel(model) };
+  return { model, bytes, external: outside > 0, facts: modelFacts(model, bytes, warnings), encode: () => encodeModel(model).chunks };
 }
 
 function externalBytes(model: Model): number {

@@ -77,7 +77,7 @@ export function createModelLibrary({ store, files, events, now, newId, inUse }: 
       if (known) return known;
       const fileName = basename(path);
       const record = recordOf(options.name ?? nameOf(fileName), stored.sha256, facts, options.origin ?? { kind: 'imported', fileName });
-      store.models.add({ record, facts, dataSha256: null });
+      store.models.add({ record, facts });
       events.emit({ type: 'model.added', model: record });
       return record;
     },
@@ -94,7 +94,7 @@ export function createModelLibrary({ store, files, events, now, newId, inUse }: 
             .find(({ origin: from }) => from.kind === 'optimized' && from.fromModelId === origin.fromModelId && from.recipe === origin.recipe);
           if (same) return same;
           added = recordOf(name, stored.sha256, facts, origin);
-          store.models.add({ record: added, facts, dataSha256: null });
+          store.models.add({ record: added, facts });
           return added;
         },
         announce() {

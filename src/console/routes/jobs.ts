@@ -18,12 +18,7 @@ export function jobHandlers(jobs: JobService, library: ModelLibrary, store: Stor
     'optimize.start': async (input) => {
       const { record } = library.get(input.modelId);
       await library.pathOf(input.modelId);
-      const { recipe, needsData } = resolveRecipe(input.recipe);
-      if (needsData && input.dataPath === undefined) {
-        throw new EdgewiseError('DATA_REQUIRED', `The recipe "${recipe.name}" measures the model on samples, and no data set was named.`, {
-          hint: 'Choose a folder of pictures, or another data set, that looks like what the model will see.',
-        });
-      }
+      const { recipe } = resolveRecipe(input.recipe);
       if (input.dataPath !== undefined) store.datasets.used({ path: input.dataPath, name: basename(input.dataPath), sample: false }, now());
       return jobs.start(input, `${record.name} · ${recipe.name}`);
     },

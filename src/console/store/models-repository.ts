@@ -5,8 +5,6 @@ import { parseColumn } from './row.ts';
 export interface StoredModel {
   readonly record: ModelRecord;
   readonly facts: ModelFacts;
-  /** Hex SHA-256 of the data file beside a model of more than 2 GiB; null where all is in one file. */
-  readonly dataSha256: string | null;
 }
 
 export interface ModelsRepository {
@@ -24,10 +22,10 @@ export interface ModelsRepository {
 
 export function createModelsRepository(database: DatabaseSync): ModelsRepository {
   const list = database.prepare('SELECT id, record FROM models ORDER BY created_at DESC, rowid DESC');
-  const get = database.prepare('SELECT record, facts, data_sha256 FROM models WHERE id = ?');
+  const get = database.prepare('SELECT record, facts FROM models WHERE id = ?');
   const withHash = database.prepare('SELECT id, record FROM models WHERE sha256 = ? ORDER BY created_at');
-  const hashes = database.prepare('SELECT sha256 AS hash FROM models UNION SELECT data_sha256 FROM models WHERE data_sha256 IS NOT NULL');
-  const add = database.prepare('INSERT INTO models (id, name, sha256, record, facts, data_sha256, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)');
+  const hashes = database.prepare('SELECT DISTINCT sha256 FROM models');
+  const add = database.prepare('INSERT INTO models (id, name, sha256, record, facts, created_at) VALUES (?, ?, ?, ?, ?, ?)');
   const update = database.prepare('UPDATE models SET name = ?, record = ? WHERE id = ?');
   const remove = database.prepare('DELETE FROM models WHERE id = ?');
   const recordOf = (row: Record<string, unknown>): ModelRecord => parseColumn(modelRecord, row['record'], `models ${String(row['id'])}`);
@@ -39,13 +37,12 @@ export function createModelsRepository(database: DatabaseSync): ModelsRepository
       return {
         record: parseColumn(modelRecord, row['record'], `models ${id}`),
         facts: parseColumn(modelFacts, row['facts'], `facts of models ${id}`),
-        dataSha256: row['data_sha256'] === null ? null : String(row['data_sha256']),
       };
     },
     withHash: (sha256) => withHash.all(sha256).map(recordOf),
-    neededHashes: () => new Set(hashes.all().map((row) => String(row['hash']))),
-    add({ record, facts, dataSha256 }) {
-      add.run(record.id, record.name, record.sha256, JSON.stringify(record), JSON.stringify(facts), dataSha256, record.createdAt);
+    neededHashes: () => new Set(hashes.all().map((row) => String(row['sha256']))),
+    add({ record, facts }) {
+      add.run(record.id, record.name, record.sha256, JSON.stringify(record), JSON.stringify(facts), record.createdAt);
     },
     update(record) {
       update.run(record.name, JSON.stringify(record), record.id);

@@ -1,6 +1,6 @@
 /**
  * A job process that does what the model's name says, over the real channel: for tests of what the host does with a child.
- * `succeed`, `fail`, `hang` (ignores a cancel), `polite` (ends on a cancel), `exit`, `die` (SIGKILL), `babble` (a message out of contract), `eat` (memory).
+ * `succeed`, `fail`, `hang` (ignores a cancel, has a child), `wait` (ignores a cancel), `polite` (ends on a cancel), `exit`, `die` (SIGKILL), `babble` (a message out of contract), `eat` (memory).
  */
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -51,6 +51,10 @@ function play(task: JobTask): void {
       break;
     case 'eat':
       setInterval(() => eaten.push(new Uint8Array(32 << 20).fill(1)), 5);
+      break;
+    case 'wait':
+      send({ type: 'progress', stage: 'hanging', fraction: 0.5 });
+      setInterval(() => {}, 1000);
       break;
     case 'hang': {
       const below = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' });

@@ -9,7 +9,6 @@ export function libraryAndJobs(database: DatabaseSync): void {
       sha256 TEXT NOT NULL,
       record TEXT NOT NULL,
       facts TEXT NOT NULL,
-      data_sha256 TEXT,
       created_at TEXT NOT NULL
     ) STRICT;
     CREATE INDEX models_by_sha256 ON models (sha256);
