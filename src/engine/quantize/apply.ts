@@ -1,0 +1,237 @@
+/**
+ * Writes a plan into the graph: QuantizeLinear and DequantizeLinear around the chosen operators, weights as s8, biases as int32.
+ * Names of new values are short and equal scalars are shared, since in a small network names cost more than scales.
+ */
+import type { Graph, Node } from '../onnx/graph.ts';
+import { makeFloat, makeInt } from '../onnx/attributes.ts';
+import { bytesOf, floatTensor, int32Tensor, makeTensor, tensorFloats } from '../onnx/tensor.ts';
+import { DataType, type Tensor } from '../onnx/types.ts';
+import { constantTensor, type Weights } from './operators.ts';
+import type { PlannedUnit, QuantizationPlan } from './plan.ts';
+import {
+  asymmetricU8, channelLayout, channelMagnitudes, quantizeBias, quantizeS8, quantizeU8, symmetricScales, weightScaleFloor, type QuantParams,
+} from './quant-params.ts';
+
+export interface ApplyOptions {
+  /** Largest weight integer: 127, or 63 for processors whose u8 x s8 products saturate 16 bits. By node, so that only some are reduced. */
+  readonly weightLimit?: (node: Node) => number;
+}
+
+export interface ApplyStats {
+  readonly [name: string]: number;
+}
+
+/**
+ * Rewrites `graph` after the plan.
+ * @param params by the root of each planned value
+ */
+export function applyPlan(graph: Graph, plan: QuantizationPlan, params: ReadonlyMap<string, QuantParams>, options: ApplyOptions = {}): ApplyStats {
+  const writer = new Writer(graph);
+  const paramsOf = (value: string): QuantParams => {
+    const found = params.get(plan.values.get(value)?.root ?? value);
+    if (!found) throw new Error(`no parameters for "${value}"`);
+    return found;
+  };
+  for (const unit of plan.units) if (unit.absorbed) absorb(graph, unit.node, unit.absorbed);
+  for (const unit of plan.units) {
+    if (unit.kind === 'quantized') for (const index of unit.constants) writer.quantizeConstant(unit.node, index);
+  }
+  const scaleFloors = floors(plan, paramsOf);
+  for (const unit of plan.units) {
+    if (!unit.weights) continue;
+    const input = paramsOf(unit.node.inputs[0] ?? '');
+    writer.quantizeWeights(unit.node, unit.weights, input, options.weightLimit?.(unit.node) ?? 127, scaleFloors.get(weightKey(unit.weights)));
+  }
+  const readers = new Map<string, PlannedUnit[]>();
+  for (const unit of plan.units) {
+    for (const index of unit.activations) {
+      const name = unit.node.inputs[index] ?? '';
+      const list = readers.get(name);
+      if (list) list.push(unit);
+      else readers.set(name, [unit]);
+    }
+  }
+  for (const value of plan.values.values()) {
+    if (value.made) writer.quantizeMade(value.name, paramsOf(value.name));
+    else writer.quantizeForeign(value.name, paramsOf(value.name), readers.get(value.name) ?? []);
+  }
+  removeUnused(graph);
+  const count = (opType: string): number => plan.units.filter((unit) => unit.node.opType === opType).length;
+  return {
+    convs: count('Conv'), gemms: count('Gemm'), matmuls: count('MatMul'), values: plan.values.size,
+    absorbed: plan.units.filter((unit) => unit.absorbed !== null).length, left: plan.left.length,
+  };
+}
+
+function absorb(graph: Graph, node: Node, activation: Node): void {
+  const before = node.outputs[0] ?? '';
+  const after = activation.outputs[0] ?? '';
+  graph.removeNode(activation);
+  graph.setOutput(node, 0, after);
+  graph.removeValueInfo(before);
+}
+
+/** Tied weights have one scale, so it must suit the bias of each place that uses them. */
+function floors(plan: QuantizationPlan, paramsOf: (value: string) => QuantParams): Map<string, Float32Array> {
+  const result = new Map<string, Float32Array>();
+  for (const { node, weights } of plan.units) {
+    if (!weights?.bias) continue;
+    const floor = weightScaleFloor(biasValues(weights), paramsOf(node.inputs[0] ?? '').scale);
+    const known = result.get(weightKey(weights));
+    result.set(weightKey(weights), known ? floor.map((value, channel) => Math.max(value, known[channel] ?? 0)) : floor);
+  }
+  return result;
+}
+
+function weightKey({ tensor, axis, alpha }: Weights): string {
+  return `${tensor.name}\n${axis}\n${alpha}`;
+}
+
+/** One value a channel, beta folded in. */
+function biasValues({ bias, beta, channels }: Weights): Float32Array {
+  if (!bias) return new Float32Array(channels);
+  const values = tensorFloats(bias);
+  return Float32Array.from({ length: channels }, (_, channel) => (values.length === 1 ? (values[0] as number) : (values[channel] as number)) * beta);
+}
+
+interface QuantizedWeights {
+  /** The DequantizeLinear's output. */
+  readonly value: string;
+  readonly scales: Float32Array;
+}
+
+class Writer {
+  readonly #graph: Graph;
+  readonly #scalars = new Map<string, string>();
+  readonly #weights = new Map<string, QuantizedWeights>();
+  #counter = 0;
+
+  constructor(graph: Graph) {
+    this.#graph = graph;
+  }
+
+  /** A value that an int8 unit makes: every reader gets it through 8 bits. */
+  quantizeMade(value: string, params: QuantParams): void {
+    const graph = this.#graph;
+    const producer = graph.producer(value);
+    if (!producer) throw new Error(`nobody makes "${value}"`);
+    const isOutput = graph.isOutput(value);
+    const source = isOutput ? this.#name() : value;
+    const restored = isOutput ? value : this.#name();
+    if (isOutput) {
+      graph.setOutput(producer, producer.outputs.indexOf(value), source);
+      // Readers keep the output's name, which now comes out of the DequantizeLinear.
+    } else graph.replaceUses(value, restored);
+    this.#pair(source, restored, params);
+  }
+
+  /** A value from outside: only int8 readers get it through 8 bits. */
+  quantizeForeign(value: string, params: QuantParams, readers: readonly PlannedUnit[]): void {
+    const restored = this.#name();
+    for (const { node, activations } of readers) {
+      for (const index of activations) if (node.inputs[index] === value) this.#graph.setInput(node, index, restored);
+    }
+    this.#pair(value, restored, params);
+  }
+
+  quantizeConstant(node: Node, index: number): void {
+    const graph = this.#graph;
+    const tensor = constantTensor(graph, node.inputs[index]);
+    if (!tensor) return;
+    const values = tensorFloats(tensor);
+    const params = asymmetricU8(rangeOf(values));
+    const name = this.#add(makeTensor(this.#name(), DataType.UINT8, tensor.dims, quantizeU8(values, params)));
+    const restored = this.#name();
+    graph.addNode({ opType: 'DequantizeLinear', inputs: [name, this.#scale(params.scale), this.#zeroPoint(params.zeroPoint)], outputs: [restored] });
+    graph.setInput(node, index, restored);
+  }
+
+  quantizeWeights(node: Node, weights: Weights, input: QuantParams, limit: number, floor: Float32Array | undefined): void {
+    const graph = this.#graph;
+    const key = `${weightKey(weights)}\n${limit}`;
+    let quantized = this.#weights.get(key);
+    if (!quantized) this.#weights.set(key, (quantized = this.#writeWeights(weights, limit, floor)));
+    graph.setInput(node, 1, quantized.value);
+    if (weights.bias) graph.setInput(node, 2, this.#writeBias(weights, quantized.scales, input));
+    if (node.attributes.has('alpha')) graph.setAttribute(node, 'alpha', makeFloat(1));
+    if (node.attributes.has('beta')) graph.setAttribute(node, 'beta', makeFloat(1));
+  }
+
+  #writeWeights({ tensor, axis, alpha, channels }: Weights, limit: number, floor: Float32Array | undefined): QuantizedWeights {
+    const graph = this.#graph;
+    const layout = channelLayout(tensor.dims, axis);
+    const values = alpha === 1 ? tensorFloats(tensor) : tensorFloats(tensor).map((value) => value * alpha);
+    const scales = symmetricScales(channelMagnitudes(values, layout), limit, layout.channels === channels ? floor : undefined);
+    const integers = bytesOf(quantizeS8(values, layout, scales, limit));
+    const name = this.#add(makeTensor(this.#name(), DataType.INT8, tensor.dims, integers));
+    const scale = axis === null ? this.#scale(scales[0] ?? 1) : this.#add(floatTensor(this.#name(), [layout.channels], scales));
+    const value = this.#name();
+    const zero = this.#scalar(`w${axis === null ? '' : layout.channels}`, () => makeTensor(this.#name(), DataType.INT8, axis === null ? [] : [layout.channels], new Uint8Array(layout.channels)));
+    graph.addNode({ opType: 'DequantizeLinear', inputs: [name, scale, zero], outputs: [value], attributes: axis === null ? {} : { axis: makeInt(axis) } });
+    return { value, scales };
+  }
+
+  #writeBias(weights: Weights, weightScales: Float32Array, input: QuantParams): string {
+    const graph = this.#graph;
+    const scales = Float32Array.from({ length: weights.channels }, (_, channel) => Math.fround(input.scale * (weightScales[weightScales.length === 1 ? 0 : channel] as number)));
+    const integers = quantizeBias(biasValues(weights), scales);
+    const name = this.#add(int32Tensor(this.#name(), [weights.channels], integers));
+    const scale = this.#add(floatTensor(this.#name(), [weights.channels], scales));
+    const value = this.#name();
+    graph.addNode({ opType: 'DequantizeLinear', inputs: [name, scale], outputs: [value], attributes: { axis: makeInt(0) } });
+    return value;
+  }
+
+  #pair(source: string, restored: string, params: QuantParams): void {
+    const graph = this.#graph;
+    const scale = this.#scale(params.scale);
+    const zeroPoint = this.#zeroPoint(params.zeroPoint);
+    const quantized = this.#name();
+    graph.addNode({ opType: 'QuantizeLinear', inputs: [source, scale, zeroPoint], outputs: [quantized] });
+    graph.addNode({ opType: 'DequantizeLinear', inputs: [quantized, scale, zeroPoint], outputs: [restored] });
+  }
+
+  #scale(value: number): string {
+    return this.#scalar(`s${value}`, () => floatTensor(this.#name(), [], Float32Array.of(value)));
+  }
+
+  #zeroPoint(value: number): string {
+    return this.#scalar(`z${value}`, () => makeTensor(this.#name(), DataType.UINT8, [], Uint8Array.of(value)));
+  }
+
+  #scalar(key: string, make: () => Tensor): string {
+    let name = this.#scalars.get(key);
+    if (name === undefined) this.#scalars.set(key, (name = this.#add(make())));
+    return name;
+  }
+
+  /** Adds a tensor whose name `#name` has reserved. */
+  #add(tensor: Tensor): string {
+    this.#graph.setInitializer(tensor);
+    return tensor.name;
+  }
+
+  #name(): string {
+    return this.#graph.uniqueName(`q${(this.#counter++).toString(36)}`);
+  }
+}
+
+function rangeOf(values: Float32Array): { min: number; max: number } {
+  let min = 0;
+  let max = 0;
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i] as number;
+    if (value < min) min = value;
+    if (value > max) max = value;
+  }
+  return { min, max };
+}
+
+/** Float weights that nobody reads any more, and declared shapes, which a runtime infers anyway. */
+function removeUnused(graph: Graph): void {
+  for (const name of [...graph.initializers.keys()]) if (graph.uses(name).length === 0 && !graph.isOutput(name)) graph.removeInitializer(name);
+  for (const node of [...graph.nodes]) {
+    if (node.opType === 'Constant' && node.domain === '' && node.outputs.every((output) => graph.uses(output).length === 0 && !graph.isOutput(output))) graph.removeNode(node);
+  }
+  for (const name of [...graph.valueInfo.keys()]) graph.removeValueInfo(name);
+}

@@ -1,0 +1,81 @@
+/**
+ * Static int8: u8 activations, s8 weights with one scale a channel, int32 biases, written as QuantizeLinear and DequantizeLinear (QDQ)
+ * around float operators, which runtimes turn into integer kernels.
+ */
+import { z } from 'zod';
+import { EdgewiseError } from '../../base/errors.ts';
+import { describeNode } from '../onnx/attributes.ts';
+import { Graph, type Node } from '../onnx/graph.ts';
+import { opsetOf, type Model } from '../onnx/types.ts';
+import { copyModel } from '../passes/pipeline.ts';
+import { applyPlan } from './apply.ts';
+import { calibrateMinMax, type CalibrationContext } from './calibrate.ts';
+import { planQuantization } from './plan.ts';
+import { asymmetricU8, type QuantParams } from './quant-params.ts';
+
+/** DequantizeLinear has an axis since opset 13. */
+export const MIN_QDQ_OPSET = 13;
+
+export const staticInt8Options = z.strictObject({
+  /** Nodes that stay float, by name or by the name of their first output. */
+  exclude: z.array(z.string()).default([]),
+  /** Operator types that stay float. */
+  excludeOps: z.array(z.string()).default([]),
+});
+
+export type StaticInt8Options = z.output<typeof staticInt8Options>;
+
+export interface QuantizeResult {
+  readonly model: Model;
+  readonly changed: boolean;
+  readonly stats: Readonly<Record<string, number>>;
+  readonly notes: readonly string[];
+}
+
+const QUANTIZED_OPS = /^(QuantizeLinear|DequantizeLinear|DynamicQuantizeLinear|ConvInteger|MatMulInteger|QLinear\w+|QGemm|MatMulNBits|DynamicQuantizeMatMul|MatMulIntegerToFloat)$/;
+
+/** The first node that computes on integers already, or undefined. */
+export function quantizedNode(model: Model): Pick<Node, 'opType' | 'name' | 'outputs'> | undefined {
+  return model.graph.nodes.find((node) => QUANTIZED_OPS.test(node.opType));
+}
+
+/**
+ * Quantizes a copy of the model after measuring ranges on the context's samples.
+ * @throws NOT_QUANTIZABLE where there is nothing to quantize, the opset is too old, or a range cannot be found
+ */
+export async function quantizeStaticInt8(model: Model, options: StaticInt8Options, context: CalibrationContext): Promise<QuantizeResult> {
+  const already = quantizedNode(model);
+  if (already) {
+    return { model, changed: false, stats: {}, notes: [`The model is quantized already (${describeNode(already)}); it was left as it is.`] };
+  }
+  const opset = opsetOf(model);
+  if (opset < MIN_QDQ_OPSET) {
+    throw new EdgewiseError('NOT_QUANTIZABLE', `The model uses opset ${opset}; weights with one scale a channel need opset ${MIN_QDQ_OPSET} or later.`, {
+      hint: 'Put the step "upgrade-opset" before the quantization, or export the model with a newer opset.',
+      details: { opset, needed: MIN_QDQ_OPSET },
+    });
+  }
+  const copy = copyModel(model);
+  const graph = new Graph(copy.graph);
+  const excluded = new Set(options.exclude);
+  const excludedOps = new Set(options.excludeOps);
+  const plan = planQuantization(graph, { exclude: (node) => excluded.has(node.name) || excluded.has(node.outputs[0] ?? '') || excludedOps.has(node.opType) });
+  if (!plan.units.some((unit) => unit.kind === 'compute')) throw nothingToDo(plan.left);
+  const ranges = await calibrateMinMax(model, plan, context);
+  const params = new Map<string, QuantParams>([...ranges].map(([root, range]) => [root, asymmetricU8(range)]));
+  const stats = applyPlan(graph, plan, params);
+  const notes = plan.left.map(({ node, reason }) => `${describeNode(node)} stays float: ${reason}.`);
+  return { model: { ...copy, graph: graph.toData() }, changed: true, stats, notes };
+}
+
+function nothingToDo(left: readonly { readonly node: Node; readonly reason: string }[]): EdgewiseError {
+  const first = left[0];
+  return new EdgewiseError(
+    'NOT_QUANTIZABLE',
+    first ? `No operator can run in int8: ${describeNode(first.node)} and ${left.length - 1} others stay float: ${first.reason}.` : 'The model has no Conv, Gemm or MatMul to quantize.',
+    {
+      hint: first ? 'Simplify the model first (recipe "simplify"), so that its weights become constants.' : 'int8 pays for convolutions and matrix products with constant weights; use the recipe "simplify" for this model.',
+      details: { operators: left.slice(0, 20).map(({ node, reason }) => ({ op: node.opType, name: node.name, reason })) },
+    },
+  );
+}

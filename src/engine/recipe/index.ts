@@ -1,0 +1,8 @@
+/** The front door of the engine. */
+export { builtInRecipes } from './built-in.ts';
+export { parseRecipe } from './parse-recipe.ts';
+export { reducers } from './reducers.ts';
+export { renderReportHtml } from './report-html.ts';
+export { runRecipe } from './run-recipe.ts';
+export { needsData } from './steps.ts';
+export type { DataPlan, RunRecipeOptions, RunRecipeResult } from './types.ts';

@@ -1,0 +1,58 @@
+/** What the result is worth against the original: fidelity, accuracy where there are labels, and latency, all on the same samples. */
+import type { InferenceSession, SampleSource } from '../../base/ports.ts';
+import type { OptimizeReport } from '../../contract/records/report.ts';
+import type { Stages } from './stages.ts';
+import { pairedDrop } from './statistics.ts';
+import type { RunRecipeOptions } from './types.ts';
+
+export type Measurements = Pick<OptimizeReport, 'accuracy' | 'fidelity' | 'latency'>;
+
+export interface MeasureOptions {
+  readonly evaluation: SampleSource;
+  readonly labelled: boolean;
+  readonly outputPath: string;
+  readonly stages: Stages;
+}
+
+export async function measure(options: RunRecipeOptions, { evaluation, labelled, outputPath, stages }: MeasureOptions): Promise<Measurements> {
+  const { runner, modelPath, signal, threads, seed } = options;
+  const quality = await withSessions(options, modelPath, outputPath, {}, async (before, after) => {
+    const fidelity = await runner.compare(before, after, evaluation, { signal, progress: stages.enter('fidelity') });
+    if (!labelled) return { fidelity, accuracy: null };
+    const progress = stages.enter('accuracy');
+    const half = (from: number) => (update: Parameters<typeof progress>[0]) => progress({ ...update, fraction: from + update.fraction / 2 });
+    const first = await runner.evaluate(before, evaluation, { signal, progress: half(0) });
+    const second = await runner.evaluate(after, evaluation, { signal, progress: half(0.5) });
+    const { correct: correctBefore, ...accuracyBefore } = first;
+    const { correct: correctAfter, ...accuracyAfter } = second;
+    const topOneDrop =
+      correctBefore && correctAfter
+        ? pairedDrop(correctBefore, correctAfter, seed)
+        : { mean: accuracyBefore.top1 - accuracyAfter.top1, ci95: [-1, 1] as [number, number] };
+    return { fidelity, accuracy: { before: accuracyBefore, after: accuracyAfter, topOneDrop } };
+  });
+  const latency = await withSessions(options, modelPath, outputPath, { threads }, (before, after) =>
+    runner.latency(before, after, evaluation, { signal, progress: stages.enter('latency') }),
+  );
+  return { ...quality, latency: { ...latency, ci95: [latency.ci95[0], latency.ci95[1]] } };
+}
+
+async function withSessions<T>(
+  { runner, signal }: RunRecipeOptions,
+  first: string,
+  second: string,
+  sessionOptions: { readonly threads?: number },
+  body: (before: InferenceSession, after: InferenceSession) => Promise<T>,
+): Promise<T> {
+  const before = await runner.open(first, { ...sessionOptions, signal });
+  try {
+    const after = await runner.open(second, { ...sessionOptions, signal });
+    try {
+      return await body(before, after);
+    } finally {
+      await runner.close(after);
+    }
+  } finally {
+    await runner.close(before);
+  }
+}

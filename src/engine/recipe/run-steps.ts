@@ -1,0 +1,154 @@
+/** Runs the steps of a recipe on a model and keeps the account of each. */
+import { throwIfAborted } from '../../base/errors.ts';
+import type { TensorValue } from '../../base/ports.ts';
+import type { RecipeStep } from '../../contract/records/recipe.ts';
+import type { ReportStep } from '../../contract/records/report.ts';
+import { encodeModel } from '../onnx/index.ts';
+import { opsetOf, type Model } from '../onnx/types.ts';
+import { passByName, simplifyOrder } from '../passes/index.ts';
+import { runPasses, type PassStep, type VerifyPass } from '../passes/pipeline.ts';
+import { MIN_QDQ_OPSET, quantizedNode, quantizeStaticInt8, staticInt8Options } from '../quantize/static-int8.ts';
+import type { SampleSource } from '../../base/ports.ts';
+import type { Stages } from './stages.ts';
+import { SIMPLIFY, simplifyOptions, STATIC_INT8 } from './steps.ts';
+import type { RunRecipeOptions } from './types.ts';
+import { createVerifier } from './verify.ts';
+
+export interface StepsResult {
+  readonly model: Model;
+  readonly steps: readonly ReportStep[];
+  readonly warnings: readonly string[];
+}
+
+export interface StepSources {
+  readonly calibration: SampleSource;
+  /** A few samples on which rewrites are compared. */
+  readonly verification: SampleSource;
+}
+
+/** @throws EdgewiseError of the step that cannot be done */
+export async function runSteps(options: RunRecipeOptions, sources: StepSources, stages: Stages): Promise<StepsResult> {
+  const work = new StepRunner(options, sources, stages);
+  for (const step of options.recipe.steps) {
+    throwIfAborted(options.signal);
+    await work.run(step);
+  }
+  return { model: work.model, steps: work.steps, warnings: work.warnings };
+}
+
+class StepRunner {
+  model: Model;
+  readonly steps: ReportStep[] = [];
+  readonly warnings: string[] = [];
+  readonly #options: RunRecipeOptions;
+  readonly #sources: StepSources;
+  readonly #stages: Stages;
+  #bytes: number;
+
+  constructor(options: RunRecipeOptions, sources: StepSources, stages: Stages) {
+    this.#options = options;
+    this.#sources = sources;
+    this.#stages = stages;
+    this.model = options.model;
+    this.#bytes = options.inputBytes;
+  }
+
+  async run({ step, options }: RecipeStep): Promise<void> {
+    if (step === SIMPLIFY) {
+      const { without } = simplifyOptions.parse(options ?? {});
+      await this.#rewrite(simplifyOrder.filter((name) => !without.includes(name)), {});
+    } else if (step === STATIC_INT8) await this.#quantize(staticInt8Options.parse(options ?? {}));
+    else await this.#rewrite([step], options ? { [step]: options } : {});
+  }
+
+  async #rewrite(names: readonly string[], passOptions: Readonly<Record<string, unknown>>): Promise<void> {
+    const { signal, clock, log, verify: verifying } = this.#options;
+    const progress = this.#stages.enter('simplify');
+    const bytesAfter = new Map<string, number>();
+    let verify: VerifyPass | undefined;
+    if (verifying) {
+      const verifier = await createVerifier(this.model, { ...this.#options, source: this.#sources.verification });
+      if (verifier.unable !== null) this.#warn(`Rewrites were not verified, since the model as it came does not run: ${verifier.unable}`);
+      else {
+        verify = async (before, after, pass) => {
+          bytesAfter.set(pass, encodedBytes(after));
+          return verifier.verify(before, after, pass);
+        };
+      }
+    }
+    const result = await runPasses(this.model, names, {
+      clock,
+      options: passOptions,
+      signal,
+      log: (message) => log('info', message),
+      evaluate: (model) => this.#evaluateConstants(model),
+      onPass: (name, fraction) => progress({ stage: 'simplify', fraction, detail: name }),
+      ...(verify ? { verify } : {}),
+    });
+    this.model = result.model;
+    const total = encodedBytes(this.model);
+    for (const step of result.steps) {
+      if (step.undone === undefined && step.changed) this.#bytes = bytesAfter.get(step.pass) ?? total;
+      this.#record(step);
+    }
+    this.#bytes = total;
+    if (!result.settled) this.#warn('The rewrites stopped at their bound on rounds before they settled; running the recipe again may simplify further.');
+  }
+
+  #record(step: PassStep): void {
+    if (step.undone !== undefined) this.#warn(`The step "${step.pass}" was undone, since the outputs changed: ${step.undone}.`);
+    this.steps.push({
+      pass: step.pass,
+      changed: step.changed,
+      stats: { ...step.stats },
+      notes: [...step.notes],
+      ms: step.ms,
+      nodesAfter: step.nodesAfter,
+      bytesAfter: this.#bytes,
+      verified: step.verified ? { maxAbsError: finite(step.verified.maxAbsError), ok: step.verified.ok } : null,
+      ...(step.undone === undefined ? {} : { undone: step.undone }),
+    });
+  }
+
+  async #quantize(quantizeOptions: ReturnType<typeof staticInt8Options.parse>): Promise<void> {
+    const { clock, runner, workspace, signal } = this.#options;
+    if (opsetOf(this.model) < MIN_QDQ_OPSET && !quantizedNode(this.model) && passByName('upgrade-opset')) await this.#rewrite(['upgrade-opset'], {});
+    const start = clock();
+    const progress = this.#stages.enter('calibrate');
+    const result = await quantizeStaticInt8(this.model, quantizeOptions, { runner, workspace, source: this.#sources.calibration, progress, signal });
+    this.#stages.enter('quantize');
+    this.model = result.model;
+    this.#bytes = encodedBytes(this.model);
+    if (!result.changed) for (const note of result.notes) this.#warn(note);
+    this.steps.push({
+      pass: STATIC_INT8, changed: result.changed, stats: { ...result.stats }, notes: [...result.notes], ms: clock() - start,
+      nodesAfter: this.model.graph.nodes.length, bytesAfter: this.#bytes, verified: null,
+    });
+  }
+
+  /** Folds what the engine does not compute itself: the runtime runs a model without inputs. */
+  async #evaluateConstants(model: Model): Promise<Record<string, TensorValue>> {
+    const { runner, workspace, signal } = this.#options;
+    const path = await workspace.write('constants.onnx', encodeModel(model).chunks);
+    const session = await runner.open(path, { optimization: 'disabled', signal });
+    try {
+      return await runner.run(session, {}, { signal });
+    } finally {
+      await runner.close(session);
+    }
+  }
+
+  #warn(message: string): void {
+    this.warnings.push(message);
+    this.#options.log('warn', message);
+  }
+}
+
+function encodedBytes(model: Model): number {
+  return encodeModel(model).byteLength;
+}
+
+/** JSON knows no infinity. */
+function finite(value: number): number {
+  return Number.isFinite(value) ? value : Number.MAX_VALUE;
+}

@@ -1,0 +1,35 @@
+/**
+ * The steps that a recipe may name: every pass, `simplify` for all passes that keep the outputs, and the quantizations. A new kind of step
+ * is one entry here and one case in `run-steps.ts`.
+ */
+import { z } from 'zod';
+import type { Recipe } from '../../contract/records/recipe.ts';
+import { passByName, passes, simplifyOrder } from '../passes/index.ts';
+import { staticInt8Options } from '../quantize/static-int8.ts';
+
+export const SIMPLIFY = 'simplify';
+export const STATIC_INT8 = 'quantize-static-int8';
+
+export const simplifyOptions = z.strictObject({
+  /** Passes to leave out. */
+  without: z.array(z.enum(simplifyOrder as [string, ...string[]])).default([]),
+});
+
+const OWN_STEPS: Readonly<Record<string, { readonly options: z.ZodType; readonly needsData: boolean }>> = {
+  [SIMPLIFY]: { options: simplifyOptions, needsData: false },
+  [STATIC_INT8]: { options: staticInt8Options, needsData: true },
+};
+
+export function stepNames(): string[] {
+  return [...Object.keys(OWN_STEPS), ...passes.map((pass) => pass.name)];
+}
+
+/** Undefined for a name that is no step. */
+export function stepOptions(name: string): z.ZodType | undefined {
+  return OWN_STEPS[name]?.options ?? passByName(name)?.options;
+}
+
+/** True where a step learns from samples: without data it falls back on generated numbers, and the report says so. */
+export function needsData(recipe: Recipe): boolean {
+  return recipe.steps.some(({ step }) => OWN_STEPS[step]?.needsData === true);
+}
