@@ -94,22 +94,24 @@ export class DimAlgebra {
 
   /** floor(a), where a may hold fractions from a scale. */
   floor(a: Dim): Dim {
-    if (a === null) return null;
-    if (typeof a === 'number') return Math.floor(a);
-    const polynomial = this.#parse(a);
-    if (allIntegers(polynomial)) return a;
-    // Halves, quarters, ... come from scales such as 0.5: floor(h/2) is exact, other fractions are not.
-    for (const divisor of [2, 4, 8, 16, 32, 64]) {
-      const scaled = new Map([...polynomial].map(([monomial, coefficient]) => [monomial, coefficient * divisor] as const));
-      if (allIntegers(scaled)) return this.#format(this.#floorDivide(scaled, divisor));
-    }
-    return null;
+    return typeof a === 'number' ? Math.floor(a) : this.#roundDown(a, () => 0);
   }
 
   ceil(a: Dim): Dim {
-    if (typeof a === 'number') return Math.ceil(a);
-    const negative = this.floor(this.mul(a, -1));
-    return this.mul(negative, -1);
+    return typeof a === 'number' ? Math.ceil(a) : this.#roundDown(a, (divisor) => divisor - 1);
+  }
+
+  /** Halves, quarters, ... come from scales such as 0.5: floor((a * divisor + carry) / divisor) is exact, other fractions are not. */
+  #roundDown(a: string | null, carry: (divisor: number) => number): Dim {
+    if (a === null) return null;
+    const polynomial = this.#parse(a);
+    for (const divisor of [1, 2, 4, 8, 16, 32, 64]) {
+      const scaled = new Map([...polynomial].map(([monomial, coefficient]) => [monomial, coefficient * divisor] as const));
+      if (!allIntegers(scaled)) continue;
+      addTerm(scaled, '', carry(divisor));
+      return this.#format(this.#floorDivide(scaled, divisor));
+    }
+    return null;
   }
 
   /** The larger of two sizes: what two sizes broadcast to, where one of them is 1 or they are equal. */

@@ -46,6 +46,8 @@ export interface InferShapesOptions {
 }
 
 const MAX_SUBGRAPH_DEPTH = 16;
+/** Nodes visited in subgraphs: bodies of nested loops are inferred several times each, which multiplies. */
+const MAX_SUBGRAPH_VISITS = 200_000;
 const MAX_NOTES = 50;
 
 /** Infers element types and shapes of every value of the main graph. Never throws. */
@@ -84,6 +86,7 @@ class Inference {
   readonly #dims: DimAlgebra;
   readonly #options: InferShapesOptions;
   readonly #opsets = new Map<string, number>();
+  #visits = 0;
 
   constructor(model: Model, dims: DimAlgebra, options: InferShapesOptions) {
     this.#model = model;
@@ -143,7 +146,8 @@ class Inference {
         tensor: (name) => scope.tensor(name),
         note,
         subgraph: (graph, inputs) => {
-          if (depth >= MAX_SUBGRAPH_DEPTH) return null;
+          this.#visits += graph.nodes.length;
+          if (depth >= MAX_SUBGRAPH_DEPTH || this.#visits > MAX_SUBGRAPH_VISITS) return null;
           const inner = this.graph(graph, scope, inputs, depth + 1);
           return graph.outputs.map((output) => inner.value(output.name) ?? null);
         },
