@@ -256,10 +256,14 @@ function readAttribute(reader: WireReader, context: ReadContext, depth: number, 
         keepField(rest, reader.skipped());
     }
   }
+  if (opaque && (impliedType(raw) !== AttributeType.UNDEFINED || floats.present || ints.present)) throw badAttribute(node, name, 'holds values of two types');
   if (opaque) return [name, { kind: 'opaque', encoded: reader.bytes.subarray(start, reader.end) }];
   decodeFloats(floats.bytes, raw.floats, context, start);
   decodeInts(ints.bytes, raw.ints, context, start);
   const value = attributeValue(type === 0 ? impliedType(raw) : type, raw, node, name);
+  const holdsMore = (raw.t !== undefined && value?.kind !== 'tensor') || (raw.g !== undefined && value?.kind !== 'graph') ||
+    (raw.tensors.length > 0 && value?.kind !== 'tensors') || (raw.graphs.length > 0 && value?.kind !== 'graphs');
+  if (holdsMore) throw badAttribute(node, name, 'holds values of two types');
   if (value === null) return [name, { kind: 'opaque', encoded: reader.bytes.subarray(start, reader.end) }];
   return [name, rest.length === 0 ? value : { ...value, rest }];
 }

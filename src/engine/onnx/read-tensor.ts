@@ -285,7 +285,7 @@ function readDim(reader: WireReader, nameBytes: number): Dim {
 }
 
 /** Sequences of sequences of ...: other readers descend into them, so their depth is bounded here. */
-function checkTypeDepth(type: WireReader, depth: number): void {
+export function checkTypeDepth(type: WireReader, depth: number): void {
   if (depth > MAX_TYPE_DEPTH) {
     throw new EdgewiseError('TOO_DEEP', `A type is nested more than ${MAX_TYPE_DEPTH} levels deep at byte ${type.position}.`, {
       hint: 'Models nested this deep are refused; export the model in a flatter form.',

@@ -9,7 +9,7 @@ import { Budget, type ModelLimits } from './limits.ts';
 import { badGraph, readGraph, readOpset } from './read-graph.ts';
 import { readEntry, type ReadContext } from './read-tensor.ts';
 import { notOnnx, refuseOtherFormats } from './sniff.ts';
-import type { GraphData, Model } from './types.ts';
+import type { GraphData, Model, OpsetImport } from './types.ts';
 import { WireReader, keepField, malformed } from './wire.ts';
 
 const KNOWN_FIELDS: ReadonlySet<number> = new Set(Object.values(ModelField));
@@ -49,7 +49,7 @@ function readModel(bytes: Uint8Array, context: ReadContext): Model {
           break;
         case ModelField.OPSET_IMPORT:
           budget.take('entries', 1, reader.fieldStart);
-          model.opsets.push(readOpset(reader.message('an operator set'), context));
+          addOpset(model.opsets, readOpset(reader.message('an operator set'), context));
           break;
         case ModelField.PRODUCER_NAME:
           model.producerName = reader.text("The producer's name", limits.nameBytes);
@@ -93,6 +93,13 @@ function readModel(bytes: Uint8Array, context: ReadContext): Model {
   }
   const graph: GraphData = readGraph(graphField, context, 1);
   return { ...model, graph };
+}
+
+/** Some exporters import a domain twice, once without a version: the higher one counts, as in the runtime. */
+function addOpset(opsets: OpsetImport[], opset: OpsetImport): void {
+  const index = opsets.findIndex(({ domain }) => domain === opset.domain);
+  if (index < 0) opsets.push(opset);
+  else if (opset.version > (opsets[index] as OpsetImport).version) opsets[index] = opset;
 }
 
 /** Damage at the top level says more: before the first field it is no model, after the graph it is something appended. */
