@@ -17,7 +17,7 @@ export function readFloats(tensor: Tensor): Floats | null {
   if (tensor.dataType === DataType.FLOAT || tensor.dataType === DataType.FLOAT16) return tensorFloats(tensor);
   if (tensor.dataType !== DataType.DOUBLE) return null;
   const bytes = tensorBytes(tensor);
-  const source = bytes.byteOffset % 8 === 0 ? bytes : bytes.slice();
+  const source = bytes.byteOffset % 8 === 0 ? bytes : new Uint8Array(bytes);
   return new Float64Array(source.buffer, source.byteOffset, source.byteLength >> 3);
 }
 
