@@ -21,6 +21,15 @@ const MODELS: readonly [string, Record<string, number>, number][] = [
   ['ort-inference-examples/mnist.onnx', {}, 12],
   ['conxxr/mnist_quantized_dynamic.onnx', {}, 25],
   ['vnncomp2021/Convnet_avgpool.onnx', {}, 6],
+  ['onnx-backend-light/light_bvlc_alexnet.onnx', {}, 42],
+  ['onnx-backend-light/light_densenet121.onnx', {}, 1746],
+  ['onnx-backend-light/light_inception_v1.onnx', {}, 238],
+  ['onnx-backend-light/light_inception_v2.onnx', {}, 916],
+  ['onnx-backend-light/light_resnet50.onnx', {}, 415],
+  ['onnx-backend-light/light_shufflenet.onnx', {}, 446],
+  ['onnx-backend-light/light_squeezenet.onnx', {}, 106],
+  ['onnx-backend-light/light_vgg19.onnx', {}, 84],
+  ['onnx-backend-light/light_zfnet512.onnx', {}, 38],
 ];
 
 /** folder, frozen inputs, least number of values known in full and right */
@@ -64,6 +73,10 @@ describe.skipIf(!sharedData)('against the runtime (real models at hand)', () => 
     ['onnc-resnet20/resnet20.onnx', 40.8e6, 0.001, 274_043],
     ['yolox-nano/yolox_nano.onnx', 0.54e9, 0.04, 904_481],
     ['derived-retail/grocery81_mobilenetv2_bn_relu.onnx', 428e6, 0.001, 2_362_897],
+    // Weights made by ConstantOfShape, so hardly any parameters in the file.
+    ['onnx-backend-light/light_resnet50.onnx', 4.09e9, 0.001, 2194],
+    ['onnx-backend-light/light_vgg19.onnx', 19.63e9, 0.001, 217],
+    ['onnx-backend-light/light_densenet121.onnx', 2.83e9, 0.002, 1967],
   ])('%s costs what is known of it', (file, macs, tolerance, parameters) => {
     const facts = modelFacts(readModelFile(sharedModel(file)), 0, []);
     expect(Math.abs(facts.macs / macs - 1)).toBeLessThan(tolerance);
