@@ -81,7 +81,9 @@ describe.skipIf(!sharedData)('against the runtime (real models at hand)', () => 
     const facts = modelFacts(readModelFile(sharedModel(file)), 0, []);
     expect(Math.abs(facts.macs / macs - 1)).toBeLessThan(tolerance);
     expect(facts.parameters).toBe(parameters);
-    expect(facts.layers.reduce((sum, layer) => sum + layer.parameters, 0)).toBe(parameters);
+    // light_resnet50 has one initializer of one element that no node reads: in the total, in no layer, and said.
+    const unread = facts.warnings.some((warning) => warning.startsWith('1 initializer')) ? 1 : 0;
+    expect(facts.layers.reduce((sum, layer) => sum + layer.parameters, 0)).toBe(parameters - unread);
   });
 
   it.each(['yolox-nano/yolox_nano.onnx', 'paddleocr/ch_ppocr_mobile_v2.0_cls_infer.onnx', 'conxxr/mnist_quantized_dynamic.onnx'])(
