@@ -248,10 +248,10 @@ describe('the socket', () => {
 });
 
 test('a port that is taken is a named error', async () => {
-  const again = startServer({ console: { events } as Console, port: server.port, rendererFolder: join(root, 'page') });
+  const again = startServer({ console: { events } as unknown as Console, port: server.port, rendererFolder: join(root, 'page') });
   await expect(again).rejects.toMatchObject({ code: 'CONFLICT' });
 });
 
 test('a page that has not been built is a named error', async () => {
-  await expect(startServer({ console: { events } as Console, port: 0, rendererFolder: join(root, 'none') })).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' });
+  await expect(startServer({ console: { events } as unknown as Console, port: 0, rendererFolder: join(root, 'none') })).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' });
 });

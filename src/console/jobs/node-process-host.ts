@@ -1,17 +1,21 @@
 /**
- * Child processes by `child_process.fork`. Each child leads a process group of its own, so that ending it ends the runtime's child
+ * Child processes by `child_process.fork`. A job process leads a process group of its own, so that ending it ends the runtime's child
  * below it too, and so that Ctrl+C in a terminal reaches the host alone, which then cancels in order.
  */
 import { fork } from 'node:child_process';
 import type { ChildExit, ChildHandle, ProcessHost } from './process-host.ts';
 
-const GROUPS = process.platform !== 'win32';
+export interface NodeProcessHostOptions {
+  /** Off for what a job process starts itself: that belongs to the job's group. */
+  readonly ownGroup?: boolean;
+}
 
-export function createNodeProcessHost(): ProcessHost {
+export function createNodeProcessHost({ ownGroup = true }: NodeProcessHostOptions = {}): ProcessHost {
+  const groups = ownGroup && process.platform !== 'win32';
   return {
     fork(entry, args): ChildHandle {
       const child = fork(entry, [...args], {
-        detached: GROUPS,
+        detached: groups,
         serialization: 'advanced',
         stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
         execArgv: ['--disable-warning=ExperimentalWarning', '--enable-source-maps'],
@@ -49,7 +53,7 @@ export function createNodeProcessHost(): ProcessHost {
           if (child.pid === undefined) return;
           try {
             // The group also holds what the child itself has started, even after the child is gone.
-            if (GROUPS) process.kill(-child.pid, 'SIGKILL');
+            if (groups) process.kill(-child.pid, 'SIGKILL');
             else child.kill('SIGKILL');
           } catch {
             child.kill('SIGKILL');

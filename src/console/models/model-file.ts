@@ -1,8 +1,9 @@
 /** A model file on disk, parsed within bounds and looked at. */
-import { dirname, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import type { ModelFacts } from '../../contract/records/model.ts';
-import { checkModel, encodeModel, modelFacts, parseModel, type Model } from '../../engine/onnx/index.ts';
-import { externalFilesIn, openFileSource } from '../../runtime/index.ts';
+import { checkModel, encodeModel, modelFacts, parseModel, type GraphData, type Model, type Tensor } from '../../engine/onnx/index.ts';
+import { externalFilesIn } from '../../runtime/files/external-files.ts';
+import { openFileSource } from '../../runtime/files/file-source.ts';
 
 export interface ModelFile {
   readonly model: Model;
@@ -15,18 +16,43 @@ export interface ModelFile {
   encode(): Iterable<Uint8Array>;
 }
 
-/** @throws EdgewiseError with what is wrong with the file and where */
-export function openModelFile(path: string): ModelFile {
-  const source = openFileSource(resolve(path));
-  const model = parseModel(source, externalFilesIn(dirname(resolve(path))));
-  const warnings = checkModel(model);
-  const outside = externalBytes(model);
-  const bytes = source.size + outside;
-  return { model, bytes, external: outside > 0, facts: modelFacts(model, bytes, warnings), encode: () => encodeModel(model).chunks };
+/**
+ * Opens a model for as long as `use` takes; weights in other files can be read until then.
+ * @throws EdgewiseError with what is wrong with the file and where
+ */
+export async function withModelFile<T>(path: string, use: (file: ModelFile) => T | Promise<T>): Promise<T> {
+  const full = resolve(path);
+  const folder = externalFilesIn(full);
+  try {
+    const source = openFileSource(full);
+    try {
+      const model = parseModel(source, folder);
+      const { warnings } = checkModel(model);
+      const outside = externalBytes(model.graph);
+      const bytes = source.size + outside;
+      return await use({ model, bytes, external: outside > 0, facts: modelFacts(model, bytes, warnings), encode: () => encodeModel(model).chunks });
+    } finally {
+      source.close();
+    }
+  } finally {
+    folder.close();
+  }
 }
 
-function externalBytes(model: Model): number {
+/** Weights may also sit in attributes, and those in the graphs of If, Loop and Scan. */
+function externalBytes(graph: GraphData): number {
   let bytes = 0;
-  for (const tensor of model.graph.initializers.values()) if (tensor.payload.kind === 'external') bytes += tensor.payload.length;
+  const add = ({ payload }: Tensor): void => {
+    if (payload.kind === 'external') bytes += payload.length;
+  };
+  for (const tensor of graph.initializers.values()) add(tensor);
+  for (const node of graph.nodes) {
+    for (const attribute of node.attributes.values()) {
+      if (attribute.kind === 'tensor') add(attribute.value);
+      else if (attribute.kind === 'tensors') attribute.value.forEach(add);
+      else if (attribute.kind === 'graph') bytes += externalBytes(attribute.value);
+      else if (attribute.kind === 'graphs') for (const inner of attribute.value) bytes += externalBytes(inner);
+    }
+  }
   return bytes;
 }

@@ -7,7 +7,7 @@ import type { EventHub } from '../events.ts';
 import type { Store } from '../store/open-store.ts';
 import type { StoredModel } from '../store/models-repository.ts';
 import { copyOut } from './copy-out.ts';
-import { openModelFile } from './model-file.ts';
+import { withModelFile } from './model-file.ts';
 import type { ModelStore } from './model-store.ts';
 
 export interface ModelLibrary {
@@ -70,9 +70,10 @@ export function createModelLibrary({ store, files, events, now, newId, inUse }: 
     pathOf,
 
     async import(path, options = {}) {
-      const file = openModelFile(path);
-      const stored = file.external ? await files.addChunks(file.encode()) : await files.addFile(resolve(path));
-      const facts = { ...file.facts, bytes: stored.bytes };
+      const { stored, facts } = await withModelFile(path, async (file) => {
+        const added = file.external ? await files.addChunks(file.encode()) : await files.addFile(resolve(path));
+        return { stored: added, facts: { ...file.facts, bytes: added.bytes } };
+      });
       const known = store.models.withHash(stored.sha256).find((record) => record.origin.kind !== 'optimized');
       if (known) return known;
       const fileName = basename(path);
@@ -83,9 +84,8 @@ export function createModelLibrary({ store, files, events, now, newId, inUse }: 
     },
 
     async addResult(path, name, origin) {
-      const file = openModelFile(path);
       const stored = await files.addFile(path);
-      const facts = { ...file.facts, bytes: stored.bytes };
+      const facts = await withModelFile(path, (file) => ({ ...file.facts, bytes: stored.bytes }));
       let added: ModelRecord | undefined;
       return {
         commit() {

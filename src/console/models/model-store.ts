@@ -2,11 +2,11 @@
  * Model files by content: `models/<first two hex digits>/<sha256>.onnx`. A file is complete and synced before it gets that name,
  * so whatever is found under it is whole.
  */
-import { createHash } from 'node:crypto';
-import { constants, createReadStream } from 'node:fs';
+import { constants } from 'node:fs';
 import { copyFile, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { EdgewiseError } from '../../base/errors.ts';
+import { hashFile } from '../../runtime/files/hash-file.ts';
 
 export interface ModelStore {
   /** The path of a digest's file, whether it is there or not. */
@@ -37,7 +37,7 @@ export function createModelStore(folder: string, newId: () => string): ModelStor
     try {
       await write(temporary);
       await sync(temporary);
-      const sha256 = await digest(temporary);
+      const sha256 = await hashFile(temporary);
       const { size } = await stat(temporary);
       const target = pathOf(sha256);
       await mkdir(dirname(target), { recursive: true });
@@ -88,13 +88,6 @@ export function createModelStore(folder: string, newId: () => string): ModelStor
       return { removed, missing: [...needed].filter((sha256) => !found.has(sha256)) };
     },
   };
-}
-
-/** Hex SHA-256 of a file, read in a stream. */
-export async function digest(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
-  return hash.digest('hex');
 }
 
 async function sync(path: string): Promise<void> {

@@ -3,6 +3,7 @@
  * It owns nothing that lasts: the host deletes the workspace, keeps the result, and ends this process.
  */
 import { toEdgewiseError } from '../../base/errors.ts';
+import { inferenceForks } from './fork-inference.ts';
 import { openParentChannel } from './parent-channel.ts';
 import { toJobProcess, type FromJobProcess } from './messages.ts';
 import { runOptimizeTask } from './run-optimize-task.ts';
@@ -13,6 +14,8 @@ const RELEASE_MS = 120_000;
 const channel = openParentChannel();
 const abort = new AbortController();
 const send = (message: FromJobProcess): void => channel.send(message);
+let inferenceEntry = '';
+const forkInference = inferenceForks(() => inferenceEntry);
 let started = false;
 
 // Without a host nobody wants the result: end, and the runtime's child ends with its own channel.
@@ -33,7 +36,8 @@ channel.onMessage((raw) => {
     case 'start': {
       if (started) break;
       started = true;
-      runOptimizeTask(message.task, { send, signal: abort.signal }).then(
+      inferenceEntry = message.task.inferenceChild;
+      runOptimizeTask(message.task, { send, forkInference, signal: abort.signal }).then(
         (result) => {
           send({ type: 'done', ...result });
           setTimeout(() => process.exit(1), RELEASE_MS);

@@ -1,20 +1,27 @@
-/** One optimization inside the job process. */
-import { createInferenceRunner, hashFile, machineRecord, planData, createWorkspace } from '../../runtime/index.ts';
-import { runRecipe } from '../../engine/recipe/index.ts';
-import { openModelFile } from '../models/model-file.ts';
+/** One optimization inside the job process: the runtime's ports wired into the engine's recipe runner. */
+import type { PreprocessRecord } from '../../base/ports.ts';
+import { runRecipe, type DataPlan } from '../../engine/recipe/index.ts';
+import { createInferenceRunner, hashFile, machineRecord, planData, type InferenceChild } from '../../runtime/index.ts';
+import { createWorkspace } from '../jobs/workspace.ts';
+import { withModelFile, type ModelFile } from '../models/model-file.ts';
 import type { FromJobProcess, JobTask } from './messages.ts';
 
 export interface TaskContext {
   readonly send: (message: FromJobProcess) => void;
+  readonly forkInference: () => InferenceChild;
   readonly signal: AbortSignal;
 }
 
-/** @throws EdgewiseError what the recipe, the data or the runtime failed with */
-export async function runOptimizeTask(task: JobTask, { send, signal }: TaskContext): Promise<Omit<Extract<FromJobProcess, { type: 'done' }>, 'type'>> {
-  const file = openModelFile(task.modelPath);
-  const runner = createInferenceRunner({ childEntry: task.inferenceChild, onChildren: (pids) => send({ type: 'children', pids: [...pids] }) });
+export type TaskResult = Omit<Extract<FromJobProcess, { type: 'done' }>, 'type'>;
+
+/** @throws EdgewiseError what the model, the recipe, the data or the runtime failed with; CANCELLED */
+export function runOptimizeTask(task: JobTask, context: TaskContext): Promise<TaskResult> {
+  return withModelFile(task.modelPath, (file) => run(file, task, context));
+}
+
+async function run(file: ModelFile, task: JobTask, { send, forkInference, signal }: TaskContext): Promise<TaskResult> {
+  const runner = createInferenceRunner({ fork: forkInference, onChildren: (pids) => send({ type: 'children', pids: [...pids] }) });
   try {
-    const data = await planData({});
     const { outputPath, report, gatesMet } = await runRecipe({
       recipe: task.recipe,
       modelName: task.modelName,
@@ -22,7 +29,7 @@ export async function runOptimizeTask(task: JobTask, { send, signal }: TaskConte
       model: file.model,
       inputBytes: file.bytes,
       inputSha256: await hashFile(task.modelPath),
-      data,
+      data: await plan(file, task),
       runner,
       workspace: createWorkspace(task.workspace),
       machine: machineRecord(task.version),
@@ -33,11 +40,24 @@ export async function runOptimizeTask(task: JobTask, { send, signal }: TaskConte
       createdAt: task.createdAt,
       hashFile,
       log: (level, message) => send({ type: 'log', level, message }),
-      progress: (update) => send({ type: 'progress', ...update }),
+      progress: ({ stage, fraction, detail }) => send({ type: 'progress', stage, fraction, ...(detail === undefined ? {} : { detail }) }),
       signal,
     });
     return { outputPath, report, gatesMet };
   } finally {
     await runner.dispose();
   }
+}
+
+async function plan(file: ModelFile, { data, samples, evaluationSamples, seed }: JobTask): Promise<DataPlan | null> {
+  if (data === null) return null;
+  return planData({
+    path: data.path,
+    ...(data.labelsPath === undefined ? {} : { labelsPath: data.labelsPath }),
+    ...(data.preprocess === undefined ? {} : { preprocess: data.preprocess as PreprocessRecord }),
+    facts: file.facts,
+    samples,
+    evaluationSamples,
+    seed,
+  });
 }
