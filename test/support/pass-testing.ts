@@ -2,7 +2,7 @@
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { expect } from 'vitest';
 import { seededRandom } from '../../src/base/random.ts';
-import { halfToFloat } from '../../src/engine/onnx/tensor.ts';
+import { halfToFloat } from '../../src/base/float16.ts';
 import { DataType, type Attribute, type Model, type NodeData, type Shape, type Tensor } from '../../src/engine/onnx/types.ts';
 import { runPasses, type RunPassesOptions, type RunPassesResult } from '../../src/engine/passes/pipeline.ts';
 import { modelBytes } from './build-model.ts';

@@ -1,5 +1,6 @@
 /** Elements of tensors: reading them as numbers whatever their encoding, and making new tensors. */
 import { EdgewiseError } from '../../base/errors.ts';
+import { halfToFloat } from '../../base/float16.ts';
 import { DataType, type Tensor } from './types.ts';
 
 /** Bits per element by DataType; 0 where the type has no fixed size. */
@@ -133,15 +134,6 @@ export function dataTypeName(dataType: number): string {
   return TYPE_NAMES[dataType] ?? `type ${dataType}`;
 }
 
-/** IEEE 754 binary16 to number. */
-export function halfToFloat(half: number): number {
-  const sign = half & 0x8000 ? -1 : 1;
-  const exponent = (half >> 10) & 0x1f;
-  const fraction = half & 0x3ff;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-}
 
 function aligned<T>(bytes: Uint8Array, size: number, make: (buffer: ArrayBuffer, offset: number, length: number) => T): T {
   const source = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes);

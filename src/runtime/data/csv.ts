@@ -1,0 +1,121 @@
+/**
+ * CSV of numbers, one sample a line, with or without a header. The label is the column that the header calls label, class, target or y; without
+ * a header the last column, where it holds few different small whole numbers. Only positions of lines are kept in memory.
+ */
+import { createReadStream } from 'node:fs';
+import { open, stat } from 'node:fs/promises';
+import { EdgewiseError } from '../../base/errors.ts';
+import type { Dataset, DatasetOptions } from './dataset.ts';
+import { labelsInOrder, numberedClasses } from './labels.ts';
+import { prepareNumbers } from './prepare.ts';
+
+const MAX_LINE_BYTES = 16 * 2 ** 20;
+const MAX_LINES = 10_000_000;
+const LABEL_NAMES = /^"?(label|class|target|y|category)"?$/iu;
+/** A last column without a name is a label when it has at most so many different values. */
+const MAX_GUESSED_CLASSES = 1000;
+
+/** @throws BAD_DATASET, BAD_LABELS */
+export async function openCsv(path: string, options: DatasetOptions): Promise<Dataset> {
+  const starts = await lineStarts(path);
+  const { size } = await stat(path);
+  const file = await open(path, 'r');
+  const line = async (index: number): Promise<string> => {
+    const from = starts[index] ?? 0;
+    const length = (starts[index + 1] ?? size) - from;
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, from);
+    return buffer.toString('utf8', 0, bytesRead).trim();
+  };
+  try {
+    const firstLine = await line(0);
+    const separator = [',', ';', '\t', ' '].find((mark) => firstLine.includes(mark)) ?? ',';
+    const cells = (text: string): string[] => text.split(separator).map((cell) => cell.trim());
+    const head = cells(firstLine);
+    const headed = head.some((cell) => cell === '' || Number.isNaN(Number(cell)));
+    const first = headed ? 1 : 0;
+    const count = starts.length - first;
+    if (count < 1) throw bad(path, 'has no line of numbers');
+    const parse = async (index: number): Promise<number[]> => {
+      const values = cells(await line(index + first)).map(Number);
+      if (values.length !== head.length) throw bad(path, `has ${values.length} columns in line ${index + first + 1}, but ${head.length} in its first`);
+      const wrong = values.findIndex((value) => Number.isNaN(value));
+      if (wrong >= 0) throw bad(path, `has something that is no number in line ${index + first + 1}, column ${wrong + 1}`);
+      return values;
+    };
+    await parse(0);
+    const named = headed ? head.findIndex((cell) => LABEL_NAMES.test(cell)) : -1;
+    const column = options.labelsPath !== undefined ? -1 : named >= 0 ? named : headed ? -1 : await guessLabelColumn(parse, count, head.length);
+    const labels = options.labelsPath === undefined ? (column >= 0 ? await labelColumn(path, parse, count, column) : undefined) : labelsInOrder(options.labelsPath, count);
+    return {
+      facts: {
+        path,
+        kind: 'csv',
+        samples: count,
+        classes: numberedClasses(labels),
+        labelled: labels !== undefined,
+        sampleShape: [head.length - (column >= 0 ? 1 : 0)],
+        warnings: column >= 0 && !headed ? ['the last column is taken as the label'] : [],
+      },
+      label: (index) => labels?.[index],
+      async load(index, preprocess) {
+        const values = await parse(index);
+        if (column >= 0) values.splice(column, 1);
+        return prepareNumbers(Float32Array.from(values), [values.length], preprocess);
+      },
+      close: () => file.close(),
+    };
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+/** Byte positions of lines that are not empty. */
+async function lineStarts(path: string): Promise<number[]> {
+  const starts: number[] = [];
+  let offset = 0;
+  let start = 0;
+  let blank = true;
+  for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20 }) as AsyncIterable<Buffer>) {
+    for (let i = 0; i < chunk.length; i++) {
+      const byte = chunk[i] as number;
+      if (byte === 10) {
+        if (!blank) starts.push(start);
+        start = offset + i + 1;
+        blank = true;
+        if (starts.length > MAX_LINES) throw bad(path, `has more than ${MAX_LINES} lines`);
+      } else if (byte > 32) blank = false;
+      else if (byte === 0) throw bad(path, 'holds binary data, not text');
+    }
+    offset += chunk.length;
+    if (offset - start > MAX_LINE_BYTES) throw bad(path, `has a line longer than ${MAX_LINE_BYTES} bytes`);
+  }
+  if (!blank) starts.push(start);
+  return starts;
+}
+
+async function guessLabelColumn(parse: (index: number) => Promise<number[]>, count: number, columns: number): Promise<number> {
+  if (columns < 2) return -1;
+  const seen = new Set<number>();
+  const probes = Math.min(count, 500);
+  for (let i = 0; i < probes; i++) {
+    const value = (await parse(Math.floor((i * count) / probes))).at(-1) ?? Number.NaN;
+    if (!Number.isInteger(value) || value < 0 || value >= MAX_GUESSED_CLASSES) return -1;
+    seen.add(value);
+  }
+  return seen.size > 1 && seen.size <= probes / 2 ? columns - 1 : -1;
+}
+
+async function labelColumn(path: string, parse: (index: number) => Promise<number[]>, count: number, column: number): Promise<number[]> {
+  const labels: number[] = [];
+  for (let i = 0; i < count; i++) {
+    const label = (await parse(i))[column] ?? Number.NaN;
+    if (!Number.isInteger(label) || label < 0) throw new EdgewiseError('BAD_LABELS', `"${path}" has the label ${label} in sample ${i}; labels are whole numbers from 0.`, { hint: 'Correct the label column.', details: { path, sample: i } });
+    labels.push(label);
+  }
+  return labels;
+}
+
+function bad(path: string, what: string): EdgewiseError {
+  return new EdgewiseError('BAD_DATASET', `"${path}" ${what}.`, { hint: 'A CSV file holds one sample a line: numbers, separated by commas, semicolons, tabs or spaces.', details: { path } });
+}

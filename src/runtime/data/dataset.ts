@@ -1,0 +1,61 @@
+/** One face for every kind of data set: how many samples, their labels, and a sample prepared for a model. */
+import { existsSync, statSync } from 'node:fs';
+import { extname } from 'node:path';
+import { EdgewiseError } from '../../base/errors.ts';
+import type { PreprocessRecord } from '../../base/ports.ts';
+import type { DatasetFacts } from '../../contract/records/dataset.ts';
+import { openCsv } from './csv.ts';
+import { openIdx } from './idx.ts';
+import { openNpy, openNpz } from './npy.ts';
+import { openPictures } from './pictures.ts';
+
+/** A sample as the model takes it, without the batch dimension. */
+export interface PreparedSample {
+  readonly values: Float32Array;
+  readonly dims: readonly number[];
+}
+
+export interface Dataset {
+  readonly facts: DatasetFacts;
+  /** Class index of a sample; undefined where there are no labels. */
+  label(index: number): number | undefined;
+  /** @throws BAD_DATASET where the sample cannot be read, BAD_PREPROCESS where the record does not fit it */
+  load(index: number, preprocess: PreprocessRecord | undefined): Promise<PreparedSample>;
+  close(): Promise<void>;
+}
+
+export interface DatasetOptions {
+  /** A file with labels; see docs/data-sets.md for its forms. */
+  readonly labelsPath?: string | undefined;
+}
+
+/**
+ * Opens a data set without decoding its samples.
+ * @throws FILE_NOT_FOUND, BAD_DATASET, BAD_LABELS
+ */
+export async function openDataset(path: string, options: DatasetOptions = {}): Promise<Dataset> {
+  if (!existsSync(path)) {
+    throw new EdgewiseError('FILE_NOT_FOUND', `There is no data set at "${path}".`, { hint: 'Check the path. A data set is a folder of pictures, or an IDX, NPY, NPZ or CSV file.', details: { path } });
+  }
+  if (options.labelsPath !== undefined && !existsSync(options.labelsPath)) {
+    throw new EdgewiseError('FILE_NOT_FOUND', `There is no label file at "${options.labelsPath}".`, { hint: 'Check the path of the label file.', details: { path: options.labelsPath } });
+  }
+  if (statSync(path).isDirectory()) return openPictures(path, options);
+  const name = path.toLowerCase();
+  if (/idx\d?-ubyte(\.gz)?$|\.idx(\.gz)?$|ubyte\.gz$/u.test(name)) return openIdx(path, options);
+  if (name.endsWith('.npy')) return openNpy(path, options);
+  if (name.endsWith('.npz')) return openNpz(path, options);
+  if (/\.(csv|tsv|txt|tes|tra|data)$/u.test(name)) return openCsv(path, options);
+  throw new EdgewiseError('BAD_DATASET', `"${path}" is no data set that Edgewise reads (${extname(path) || 'no extension'}).`, {
+    hint: 'Choose a folder of PNG or JPEG pictures, an IDX (also .gz), NPY, NPZ or CSV file.',
+    details: { path },
+  });
+}
+
+/** What a data set is. Closes it again. */
+export async function inspectDataset(path: string, options: DatasetOptions = {}): Promise<DatasetFacts> {
+  const dataset = await openDataset(path, options);
+  await dataset.close();
+  return dataset.facts;
+}
+

@@ -1,0 +1,108 @@
+/**
+ * IDX files (the format of MNIST): two zero bytes, a type byte, the number of dimensions, each dimension as a big-endian 32-bit
+ * number, then the elements. Only unsigned bytes are used for pictures. Plain files are read by ranges, .gz files once.
+ */
+import { existsSync } from 'node:fs';
+import { open, readFile, stat, type FileHandle } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
+import { EdgewiseError } from '../../base/errors.ts';
+import type { Dataset, DatasetOptions } from './dataset.ts';
+import { labelsInOrder, numberedClasses } from './labels.ts';
+import { preparePicture } from './prepare.ts';
+
+const UNSIGNED_BYTE = 8;
+const MAX_UNPACKED_BYTES = 2 ** 30;
+
+interface Bytes {
+  readonly size: number;
+  read(offset: number, length: number): Promise<Uint8Array>;
+  close(): Promise<void>;
+}
+
+/** @throws BAD_DATASET, BAD_LABELS */
+export async function openIdx(path: string, options: DatasetOptions): Promise<Dataset> {
+  const bytes = await openBytes(path);
+  const { dims, start } = await header(path, bytes);
+  const [count = 0, height = 1, width = 1] = dims;
+  if (dims.length < 2 || dims.length > 3) throw bad(path, `has ${dims.length} dimension(s); pictures have 3 (count, height, width)`);
+  const labels = options.labelsPath !== undefined && !/ubyte|\.idx/u.test(options.labelsPath) ? labelsInOrder(options.labelsPath, count) : await labelsBeside(path, options.labelsPath, count);
+  const size = height * width;
+  return {
+    facts: {
+      path,
+      kind: 'idx',
+      samples: count,
+      classes: numberedClasses(labels),
+      labelled: labels !== undefined,
+      sampleShape: dims.length === 3 ? [height, width, 1] : [height],
+      warnings: [],
+    },
+    label: (index) => labels?.[index],
+    load: async (index, preprocess) => preparePicture({ width: dims.length === 3 ? width : height, height: dims.length === 3 ? height : 1, channels: 1, pixels: await bytes.read(start + index * size, size) }, preprocess ?? {}),
+    close: () => bytes.close(),
+  };
+}
+
+async function openBytes(path: string): Promise<Bytes> {
+  if (path.endsWith('.gz')) {
+    let unpacked: Uint8Array;
+    try {
+      unpacked = await promisify(gunzip)(await readFile(path), { maxOutputLength: MAX_UNPACKED_BYTES });
+    } catch (error) {
+      throw bad(path, `cannot be unpacked (${error instanceof Error ? error.message : 'damaged'})`, error);
+    }
+    return { size: unpacked.length, read: async (offset, length) => unpacked.subarray(offset, offset + length), close: async () => {} };
+  }
+  const file: FileHandle = await open(path, 'r');
+  const { size } = await stat(path);
+  return {
+    size,
+    async read(offset, length) {
+      const buffer = new Uint8Array(length);
+      const { bytesRead } = await file.read(buffer, 0, length, offset);
+      return buffer.subarray(0, bytesRead);
+    },
+    close: () => file.close(),
+  };
+}
+
+async function header(path: string, bytes: Bytes): Promise<{ dims: number[]; start: number }> {
+  const magic = await bytes.read(0, 4);
+  const [zero, alsoZero, type, rank] = magic;
+  if (magic.length < 4 || zero !== 0 || alsoZero !== 0 || rank === undefined || rank < 1 || rank > 4) throw bad(path, 'is no IDX file: its first bytes are wrong');
+  if (type !== UNSIGNED_BYTE) throw bad(path, `holds elements of type ${type}; only unsigned bytes (8) are read`);
+  const view = await bytes.read(4, 4 * rank);
+  if (view.length < 4 * rank) throw bad(path, 'ends within its header');
+  const data = new DataView(view.buffer, view.byteOffset, view.byteLength);
+  const dims = Array.from({ length: rank }, (_, i) => data.getUint32(4 * i));
+  const start = 4 + 4 * rank;
+  const wanted = start + dims.reduce((a, b) => a * b, 1);
+  if (dims.some((dim) => dim === 0)) throw bad(path, 'says that it holds nothing');
+  if (bytes.size < wanted) throw bad(path, `says that it holds ${dims.join(' x ')} bytes, but ends after ${bytes.size} bytes of ${wanted}`);
+  return { dims, start };
+}
+
+/** The usual pair: `...images-idx3-ubyte` and `...labels-idx1-ubyte` in one folder. */
+async function labelsBeside(path: string, given: string | undefined, count: number): Promise<Uint8Array | undefined> {
+  const name = basename(path);
+  const folder = path.slice(0, path.length - name.length);
+  const candidates = [name.replace('images', 'labels').replace('idx3', 'idx1')].flatMap((other) => [other, other.replace(/\.gz$/u, ''), `${other}.gz`]).filter((other) => other !== name);
+  const found = given ?? candidates.map((other) => folder + other).find((other) => existsSync(other));
+  if (found === undefined) return undefined;
+  const bytes = await openBytes(found);
+  try {
+    const { dims, start } = await header(found, bytes);
+    if (dims.length !== 1 || dims[0] !== count) {
+      throw new EdgewiseError('BAD_LABELS', `"${found}" has ${dims.join(' x ')} labels, but there are ${count} pictures.`, { hint: 'Choose the label file that belongs to the pictures.', details: { path: found } });
+    }
+    return await bytes.read(start, count);
+  } finally {
+    await bytes.close();
+  }
+}
+
+function bad(path: string, what: string, cause?: unknown): EdgewiseError {
+  return new EdgewiseError('BAD_DATASET', `"${path}" ${what}.`, { hint: 'Download or export the file again.', details: { path }, ...(cause === undefined ? {} : { cause }) });
+}

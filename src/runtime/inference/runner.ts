@@ -1,0 +1,246 @@
+/**
+ * The parent's half: an InferenceRunner over a child process that may be killed. Cancel is a kill; so is passing a limit. A child that
+ * ends by itself rejects what was asked of it with RUNTIME_CRASHED, and the next `open` starts another.
+ */
+import { readFileSync } from 'node:fs';
+import { freemem, totalmem } from 'node:os';
+import type { z } from 'zod';
+import { cancelled, EdgewiseError, throwIfAborted } from '../../base/errors.ts';
+import type { InferenceRunner, InferenceSession, RunOptions, SampleSource } from '../../base/ports.ts';
+import type { InferenceChild } from './channel.ts';
+import { reply, results, type BenchResult, type Request } from './messages.ts';
+
+export interface InferenceLimits {
+  /** Resident memory of the child. */
+  readonly memoryBytes: number;
+  /** Longest time without any sign of progress, for one request. */
+  readonly quietSeconds: number;
+  /** How much of what the child prints is kept for an error. */
+  readonly outputBytes: number;
+}
+
+export interface InferenceRunnerOptions {
+  /** Starts a child that runs `serveInference`. */
+  readonly fork: () => InferenceChild;
+  readonly limits?: Partial<InferenceLimits>;
+  /** Every living child, told on each change. */
+  readonly onChildren?: (pids: readonly number[]) => void;
+}
+
+/** An InferenceRunner that can also time one model alone. */
+export interface BenchRunner extends InferenceRunner {
+  bench(session: InferenceSession, source: SampleSource, options?: RunOptions & { readonly seconds?: number }): Promise<BenchResult>;
+}
+
+const WATCH_MS = 100;
+
+export function defaultInferenceLimits(): InferenceLimits {
+  return { memoryBytes: Math.max(2 ** 30, Math.min(totalmem() * 0.75, freemem() + 2 ** 30)), quietSeconds: 300, outputBytes: 16_384 };
+}
+
+type Waiting = {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: EdgewiseError) => void;
+  readonly options: RunOptions;
+  readonly what: string;
+};
+
+interface Child {
+  readonly handle: InferenceChild;
+  readonly waiting: Map<number, Waiting>;
+  output: string;
+  lastSign: number;
+  /** Set before a kill, so that the exit is told by its reason. */
+  reason: EdgewiseError | undefined;
+  gone: boolean;
+}
+
+export function createInferenceRunner(options: InferenceRunnerOptions): BenchRunner {
+  const limits: InferenceLimits = { ...defaultInferenceLimits(), ...options.limits };
+  const owners = new WeakMap<InferenceSession, { readonly child: Child; readonly id: number }>();
+  let current: Child | undefined;
+  let watch: NodeJS.Timeout | undefined;
+  let count = 0;
+  let sessionCount = 0;
+  let peak = 0;
+  let disposed = false;
+
+  const noteMemory = (child: Child, bytes: number): void => {
+    peak = Math.max(peak, bytes);
+    if (bytes > limits.memoryBytes && child.reason === undefined) {
+      end(child, new EdgewiseError('RESOURCE_LIMIT', `The model took ${gigabytes(bytes)} GB of memory in the runtime; the limit here is ${gigabytes(limits.memoryBytes)} GB.`, {
+        hint: 'Use a smaller input, or a machine with more memory. A model that asks for this much without reason may be hostile.',
+        details: { bytes, limitBytes: limits.memoryBytes },
+      }));
+    }
+  };
+
+  const end = (child: Child, reason: EdgewiseError): void => {
+    child.reason ??= reason;
+    child.handle.kill();
+  };
+
+  const look = (): void => {
+    const child = current;
+    if (child === undefined) return;
+    const bytes = residentBytes(child.handle.pid);
+    if (bytes !== undefined) noteMemory(child, bytes);
+    if (child.waiting.size > 0 && performance.now() - child.lastSign > limits.quietSeconds * 1000) {
+      const [first] = child.waiting.values();
+      end(child, new EdgewiseError('RESOURCE_LIMIT', `The runtime gave no sign for ${limits.quietSeconds} s while it was asked to ${first?.what ?? 'work'}.`, {
+        hint: 'The model may never end (a loop), or be too large for this machine.',
+        details: { limitSeconds: limits.quietSeconds },
+      }));
+    }
+  };
+
+  const start = (): Child => {
+    const handle = options.fork();
+    const child: Child = { handle, waiting: new Map(), output: '', lastSign: performance.now(), reason: undefined, gone: false };
+    handle.onOutput((text) => (child.output = (child.output + text).slice(-limits.outputBytes)));
+    handle.onMessage((raw) => {
+      const message = reply.safeParse(raw);
+      if (!message.success) return;
+      child.lastSign = performance.now();
+      if (message.data.type === 'memory') return noteMemory(child, message.data.rssBytes);
+      if (message.data.type === 'ready') {
+        if (handle.pid !== undefined) options.onChildren?.([handle.pid]);
+        return;
+      }
+      const waiting = child.waiting.get(message.data.id);
+      if (waiting === undefined) return;
+      if (message.data.type === 'progress') {
+        waiting.options.progress?.({ stage: waiting.what, fraction: message.data.fraction, detail: message.data.detail });
+        return;
+      }
+      child.waiting.delete(message.data.id);
+      if (message.data.type === 'done') waiting.resolve(message.data.result);
+      else waiting.reject(EdgewiseError.fromRecord(message.data.error as Parameters<typeof EdgewiseError.fromRecord>[0]));
+    });
+    handle.onExit((exit) => {
+      child.gone = true;
+      if (current === child) {
+        current = undefined;
+        clearInterval(watch);
+      }
+      options.onChildren?.([]);
+      for (const waiting of child.waiting.values()) waiting.reject(child.reason ?? crash(exit, waiting.what, child.output));
+      child.waiting.clear();
+    });
+    if (handle.pid !== undefined) options.onChildren?.([handle.pid]);
+    clearInterval(watch);
+    watch = setInterval(look, WATCH_MS);
+    watch.unref();
+    return child;
+  };
+
+  const ask = async <S extends z.ZodType>(child: Child, what: string, request: Request, schema: S, runOptions: RunOptions = {}): Promise<z.infer<S>> => {
+    throwIfAborted(runOptions.signal);
+    if (child.gone) throw child.reason ?? new EdgewiseError('RUNTIME_CRASHED', 'The runtime has ended; its sessions are gone.', { hint: 'Open the model again.' });
+    const id = count++;
+    const onAbort = (): void => end(child, cancelled());
+    runOptions.signal?.addEventListener('abort', onAbort, { once: true });
+    try {
+      const result = await new Promise<unknown>((resolve, reject) => {
+        if (child.waiting.size === 0) child.lastSign = performance.now();
+        child.waiting.set(id, { resolve, reject, options: runOptions, what });
+        child.handle.send({ id, request });
+      });
+      return schema.parse(result);
+    } finally {
+      runOptions.signal?.removeEventListener('abort', onAbort);
+    }
+  };
+
+  const ownerOf = (session: InferenceSession): { readonly child: Child; readonly id: number } => {
+    const owner = owners.get(session);
+    if (owner === undefined) throw new Error('this session belongs to another runner');
+    return owner;
+  };
+  const pairOf = (reference: InferenceSession, candidate: InferenceSession): { readonly child: Child; readonly ids: { readonly reference: number; readonly candidate: number } } => {
+    const a = ownerOf(reference);
+    const b = ownerOf(candidate);
+    if (a.child !== b.child) throw a.child.reason ?? new EdgewiseError('RUNTIME_CRASHED', 'The runtime ended between two measurements.', { hint: 'Run the job again.' });
+    return { child: a.child, ids: { reference: a.id, candidate: b.id } };
+  };
+
+  return {
+    async open(modelPath, openOptions = {}) {
+      if (disposed) throw new EdgewiseError('INTERNAL', 'The runner has been disposed.');
+      throwIfAborted(openOptions.signal);
+      const child = (current ??= start());
+      const opened = await ask(child, 'load the model', { op: 'open', path: modelPath, threads: openOptions.threads ?? 0, optimization: openOptions.optimization ?? 'all' }, results.open, openOptions);
+      const session: InferenceSession = { id: sessionCount++, modelPath, inputs: opened.inputs, outputs: opened.outputs };
+      owners.set(session, { child, id: opened.session });
+      return session;
+    },
+    async close(session) {
+      const { child, id } = ownerOf(session);
+      if (!child.gone) await ask(child, 'close the model', { op: 'close', session: id }, results.close);
+    },
+    async run(session, feeds, runOptions) {
+      const { child, id } = ownerOf(session);
+      const values = Object.fromEntries(Object.entries(feeds).map(([name, value]) => [name, { ...value, dims: [...value.dims], ...(value.strings ? { strings: [...value.strings] } : {}) }]));
+      return (await ask(child, 'run the model', { op: 'run', session: id, feeds: values as never }, results.run, runOptions)) as Awaited<ReturnType<InferenceRunner['run']>>;
+    },
+    async reduce(session, source, reducer, outputs, runOptions) {
+      const { child, id } = ownerOf(session);
+      return ask(child, 'observe the activations', { op: 'reduce', session: id, source: plain(source), reducer: reducer.name, options: reducer.options, outputs: [...outputs] }, results.reduce, runOptions);
+    },
+    async evaluate(session, source, runOptions) {
+      const { child, id } = ownerOf(session);
+      return ask(child, 'measure accuracy', { op: 'evaluate', session: id, source: plain(source) }, results.evaluate, runOptions);
+    },
+    async compare(reference, candidate, source, runOptions) {
+      const { child, ids } = pairOf(reference, candidate);
+      return ask(child, 'compare the outputs', { op: 'compare', ...ids, source: plain(source) }, results.compare, runOptions);
+    },
+    async latency(reference, candidate, source, runOptions = {}) {
+      const { child, ids } = pairOf(reference, candidate);
+      return ask(child, 'measure latency', { op: 'latency', ...ids, source: plain(source), minPairs: runOptions.minPairs ?? 20, maxSeconds: runOptions.maxSeconds ?? 6 }, results.latency, runOptions);
+    },
+    async bench(session, source, runOptions = {}) {
+      const { child, id } = ownerOf(session);
+      return ask(child, 'measure latency', { op: 'bench', session: id, source: plain(source), seconds: runOptions.seconds ?? 5 }, results.bench, runOptions);
+    },
+    peakRssBytes: () => peak,
+    async dispose() {
+      disposed = true;
+      const child = current;
+      if (child === undefined) return;
+      const gone = new Promise<void>((resolve) => child.handle.onExit(() => resolve()));
+      end(child, cancelled());
+      await gone;
+      clearInterval(watch);
+    },
+  };
+}
+
+/** A copy with mutable arrays, as the schema's type has them. */
+function plain(source: SampleSource): Extract<Request, { op: 'evaluate' }>['source'] {
+  return structuredClone(source) as Extract<Request, { op: 'evaluate' }>['source'];
+}
+
+function crash(exit: { readonly code: number | null; readonly signal: string | null }, what: string, output: string): EdgewiseError {
+  const how = exit.signal === null ? `with code ${exit.code}` : `by ${exit.signal}`;
+  return new EdgewiseError('RUNTIME_CRASHED', `The runtime's process was ended ${how} while it was asked to ${what}.`, {
+    hint: exit.signal === 'SIGKILL' ? 'Somebody or the system (out of memory) killed it. Run it again.' : 'The model makes onnxruntime crash. Export it again, or report it with this message.',
+    details: { signal: exit.signal, exitCode: exit.code, ...(output.trim() === '' ? {} : { output: output.trim().slice(-2000) }) },
+  });
+}
+
+/** Resident memory of a process where the system tells (Linux). */
+function residentBytes(pid: number | undefined): number | undefined {
+  if (pid === undefined) return undefined;
+  try {
+    const match = /VmRSS:\s+(\d+) kB/u.exec(readFileSync(`/proc/${pid}/status`, 'latin1'));
+    return match === null ? undefined : Number(match[1]) * 1024;
+  } catch {
+    // Not Linux, or the process has just ended: its own reports have to do.
+    return undefined;
+  }
+}
+
+function gigabytes(bytes: number): string {
+  return (bytes / 2 ** 30).toFixed(1);
+}
