@@ -1,12 +1,12 @@
 import type { ModelFacts } from '../../contract/records/model.ts';
-import { openModelFile } from '../../console/models/model-file.ts';
+import { withModelFile } from '../../console/models/model-file.ts';
 import { requireFile } from '../../console/models/model-library.ts';
 import { bytesText, countText, tableText, type Io } from '../io.ts';
 
 /** The graph's facts; the shape of the object is part of the command line's contract. */
 export async function inspect(path: string, io: Io): Promise<void> {
   await requireFile(path);
-  const { facts } = openModelFile(path);
+  const facts = await withModelFile(path, (file) => file.facts);
   const { nodes, parameters, macs, bytes, opset, ir, inputs, outputs, warnings } = facts;
   const layers = facts.layers.map(({ name, op, macs: layerMacs, parameters: layerParameters, outputShape }) => ({
     name,

@@ -1,6 +1,7 @@
 /** `evaluate`, `compare` and `bench`: measuring without changing anything. */
 import { resolve } from 'node:path';
-import { benchModel, compareModels, evaluateModel, type MeasureData } from '../../console/measure/measure-models.ts';
+import type { DataChoice } from '../../console/measure/data-request.ts';
+import { benchModel, compareModels, evaluateModel, type MeasureOptions } from '../../console/measure/measure-models.ts';
 import { requireFile } from '../../console/models/model-library.ts';
 import type { PreprocessInput } from '../options.ts';
 import { bytesText, percentText, type Io } from '../io.ts';
@@ -16,7 +17,7 @@ export interface MeasureFlags {
 
 export async function evaluate(model: string, flags: MeasureFlags & { readonly data: string }, io: Io, signal: AbortSignal): Promise<void> {
   await requireFile(model);
-  const { samples, top1, top5, preprocess, preprocessGuessed } = await evaluateModel(resolve(model), { ...measureData(flags), path: resolve(flags.data) }, { signal, progress: (update) => io.progress(update) });
+  const { samples, top1, top5, preprocess, preprocessGuessed } = await evaluateModel(resolve(model), dataOf(flags.data, flags), { ...measureOptions(flags, io, signal), threads: flags.threads ?? 0 });
   io.result({ samples, top1, top5, preprocess, preprocessGuessed }, () =>
     [
       `samples    ${samples}`,
@@ -29,8 +30,8 @@ export async function evaluate(model: string, flags: MeasureFlags & { readonly d
 
 export async function compare(a: string, b: string, flags: MeasureFlags, io: Io, signal: AbortSignal): Promise<void> {
   for (const path of [a, b]) await requireFile(path);
-  const data = flags.data === undefined ? null : { ...measureData(flags), path: resolve(flags.data) };
-  const result = await compareModels(resolve(a), resolve(b), data, { seed: flags.seed ?? 1, threads: flags.threads ?? 1, ...(flags.samples === undefined ? {} : { samples: flags.samples }), signal, progress: (update) => io.progress(update) });
+  const data = flags.data === undefined ? null : dataOf(flags.data, flags);
+  const result = await compareModels(resolve(a), resolve(b), data, measureOptions(flags, io, signal));
   const { fidelity, latency } = result;
   io.result(result, () =>
     [
@@ -48,11 +49,10 @@ export async function bench(model: string, flags: { readonly threads: number; re
   io.result({ threads, runs, ms, bytes }, () => `${ms.median.toFixed(3)} ms median, ${ms.p95.toFixed(3)} ms 95th percentile, ${runs} runs, threads: ${threads}`);
 }
 
-function measureData(flags: MeasureFlags): Omit<MeasureData, 'path'> {
-  return {
-    ...(flags.labels === undefined ? {} : { labelsPath: resolve(flags.labels) }),
-    ...(flags.preprocess === undefined ? {} : { preprocess: flags.preprocess }),
-    ...(flags.samples === undefined ? {} : { samples: flags.samples }),
-    seed: flags.seed ?? 1,
-  };
+function dataOf(data: string, flags: MeasureFlags): DataChoice {
+  return { path: resolve(data), labelsPath: flags.labels === undefined ? undefined : resolve(flags.labels), preprocess: flags.preprocess };
+}
+
+function measureOptions(flags: MeasureFlags, io: Io, signal: AbortSignal): MeasureOptions {
+  return { seed: flags.seed ?? 1, threads: flags.threads ?? 1, ...(flags.samples === undefined ? {} : { samples: flags.samples }), signal, progress: (update) => io.progress(update) };
 }

@@ -1,8 +1,7 @@
 /** One optimization inside the job process: the runtime's ports wired into the engine's recipe runner. */
-import type { PreprocessRecord } from '../../base/ports.ts';
 import { runRecipe, type DataPlan } from '../../engine/recipe/index.ts';
-import { createInferenceRunner, hashFile, machineRecord, planData, type InferenceChild } from '../../runtime/index.ts';
-import { createWorkspace } from '../jobs/workspace.ts';
+import { createInferenceRunner, createWorkspace, hashFile, machineRecord, planData, type InferenceChild } from '../../runtime/index.ts';
+import { dataRequest } from '../measure/data-request.ts';
 import { withModelFile, type ModelFile } from '../models/model-file.ts';
 import type { FromJobProcess, JobTask } from './messages.ts';
 
@@ -49,15 +48,7 @@ async function run(file: ModelFile, task: JobTask, { send, forkInference, signal
   }
 }
 
-async function plan(file: ModelFile, { data, samples, evaluationSamples, seed }: JobTask): Promise<DataPlan | null> {
+async function plan(file: ModelFile, { data, modelName, samples, evaluationSamples, seed }: JobTask): Promise<DataPlan | null> {
   if (data === null) return null;
-  return planData({
-    path: data.path,
-    ...(data.labelsPath === undefined ? {} : { labelsPath: data.labelsPath }),
-    ...(data.preprocess === undefined ? {} : { preprocess: data.preprocess as PreprocessRecord }),
-    facts: file.facts,
-    samples,
-    evaluationSamples,
-    seed,
-  });
+  return planData(dataRequest(data, file.facts, modelName), { calibration: samples, evaluation: evaluationSamples, seed });
 }

@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import { matchDataset } from '../../runtime/index.ts';
+import { dataRequest } from '../measure/data-request.ts';
 import type { Sample } from '../first-run.ts';
 import type { ModelLibrary } from '../models/model-library.ts';
 import type { Handlers } from '../router.ts';
@@ -10,8 +11,8 @@ type DatasetHandlers = Pick<Handlers, Extract<keyof Handlers, `datasets.${string
 export function datasetHandlers(library: ModelLibrary, store: Store, sample: Sample | undefined): DatasetHandlers {
   return {
     'datasets.match': ({ path, modelId, labelsPath, preprocess }) => {
-      const { facts } = library.get(modelId);
-      return matchDataset({ path, labelsPath, preprocess, facts });
+      const { facts, record } = library.get(modelId);
+      return matchDataset(dataRequest({ path, labelsPath, preprocess }, facts, record.name));
     },
     'datasets.recent': () => {
       const recent = store.datasets.recent();
