@@ -27,7 +27,9 @@ export function parseModel(source: ByteSource, external: ExternalFiles, limits: 
       details: { bytes: source.size, limit: budget.limits.fileBytes },
     });
   }
-  const bytes = source.read(0, source.size);
+  // A plain view: a subclass such as Node's Buffer has methods of the same names that do other things (slice).
+  const read = source.read(0, source.size);
+  const bytes = new Uint8Array(read.buffer, read.byteOffset, read.length);
   refuseOtherFormats(bytes);
   return readModel(bytes, { budget, external });
 }

@@ -21,7 +21,7 @@ export function notOnnx(what: string, hint = 'Choose an .onnx file, or export th
 
 /** @throws NOT_ONNX when the first bytes say so */
 export function refuseOtherFormats(bytes: Uint8Array): void {
-  if (bytes.length === 0) throw notOnnx('empty', 'Copy or download the file again.');
+  if (bytes.length === 0) throw notOnnx('empty: it has no bytes', 'Copy or download the file again.');
   const head = latin1(bytes.subarray(0, 1024));
   for (const { bytes: signature, at = 0, what, hint } of SIGNATURES) if (head.startsWith(signature, at)) throw notOnnx(what, hint);
   const text = head.replace(/^ï»¿/, '').trimStart().toLowerCase();
