@@ -81,7 +81,7 @@ function labelsOf(root: string, files: readonly string[], given: string | undefi
   const nested = folders.length > 1 && !folders.includes('.');
   if (given !== undefined) {
     const labels = readLabels(given);
-    return { labels: require(root, files, labels, given), classes: labels.classes, byFolder: false };
+    return { labels: labelsOrThrow(root, files, labels, given), classes: labels.classes, byFolder: false };
   }
   const beside = listBeside(root);
   if (beside !== undefined) {
@@ -103,7 +103,7 @@ function listBeside(root: string): string | undefined {
   return candidates.find((path) => existsSync(path));
 }
 
-function require(root: string, files: readonly string[], labels: Labels, path: string): number[] {
+function labelsOrThrow(root: string, files: readonly string[], labels: Labels, path: string): number[] {
   return files.map((file, index) => {
     const label = labels.of(join(root, file), index);
     if (label === undefined) {
