@@ -1,0 +1,13 @@
+import { createRouter, createWebHashHistory } from 'vue-router';
+
+export const router = createRouter({
+  history: createWebHashHistory(),
+  routes: [
+    { path: '/', name: 'start', component: () => import('./features/optimize/StartPage.vue') },
+    { path: '/optimize', name: 'optimize', component: () => import('./features/optimize/OptimizePage.vue') },
+    { path: '/optimize/job/:job', name: 'job', component: () => import('./features/optimize/OptimizePage.vue') },
+    { path: '/models/:model?', name: 'models', component: () => import('./features/models/ModelsPage.vue') },
+    { path: '/settings', name: 'settings', component: () => import('./features/settings/SettingsPage.vue') },
+    { path: '/:rest(.*)*', redirect: '/' },
+  ],
+});
