@@ -46,6 +46,11 @@ describe('the source', () => {
     expect(files.filter((file) => pattern.test(file.text)).map((file) => file.name)).toEqual([]);
   });
 
+  it('declares no name that the bundler puts at the top of its modules: two of them in one chunk do not load', () => {
+    const declared = /\b(?:function|const|let|var) (?:require|__filename|__dirname)\b/;
+    expect(files.filter((file) => !file.name.startsWith('renderer/') && declared.test(file.text)).map((file) => file.name)).toEqual([]);
+  });
+
   it('imports electron in two places only: the adapter and the preload script', () => {
     const importers = files.filter((file) => /import(?! type)[^;]*from 'electron'|require\(['"]electron['"]\)/.test(file.text)).map((file) => file.name);
     expect(importers.toSorted()).toEqual(['main/electron-adapter.ts', 'main/preload/index.ts']);
