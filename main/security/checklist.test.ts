@@ -29,7 +29,7 @@ const FORBIDDEN: readonly (readonly [string, RegExp])[] = [
   ['webview tags', /webviewTag['"]?\s*:\s*true|<webview/],
   ['a scheme around the policy', /bypassCSP|allowServiceWorkers['"]?\s*:\s*true/],
   ['the remote module', /@electron\/remote|enableRemoteModule/],
-  ['the file scheme', /loadFile\(|file:\/\//],
+  ['page from a file address', /\.loadFile\(|loadURL\(['"`]file:/],
   ['an ignored certificate', /ignore-certificate-errors|setCertificateVerifyProc/],
   ['raw HTML in the page', /v-html|insertAdjacentHTML|document\.write\(/],
   ['code from text', /\beval\(|new Function\(/],
