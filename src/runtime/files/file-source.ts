@@ -1,5 +1,5 @@
 /** A file as random-access bytes. Nothing is read before it is asked for. */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { EdgewiseError } from '../../base/errors.ts';
 import type { ByteSource } from '../../base/ports.ts';
 import { readingFailed } from './file-errors.ts';
@@ -17,7 +17,8 @@ export function openFileSource(path: string): FileSource {
   let descriptor: number | null = null;
   let size: number;
   try {
-    descriptor = openSync(path, 'r');
+    // Non-blocking: opening a pipe would otherwise wait for ever for somebody to write.
+    descriptor = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
     const stats = fstatSync(descriptor);
     if (!stats.isFile()) {
       throw new EdgewiseError('FILE_UNREADABLE', `"${path}" is no file: it is ${stats.isDirectory() ? 'a folder' : 'a device or a pipe'}.`, {
