@@ -196,7 +196,7 @@ class Folding {
     if (!isDeterministic(node) || hasSubgraph(node) || KEPT.has(node.opType)) return false;
     if (node.opType !== 'Cast') return true;
     const from = this.#context.shapes.get(node.inputs[0] ?? '')?.elemType ?? this.#graph.constant(node.inputs[0] ?? '')?.dataType ?? 0;
-    const to = intAttribute(node as NodeData, 'to', 0);
+    const to = intAttribute(node, 'to', 0);
     return !(FLOATS.has(from) && FLOATS.has(to) && bitsPerElement(to) > bitsPerElement(from));
   }
 

@@ -3,8 +3,14 @@ import { constantNodesToInitializers } from './constant-nodes-to-initializers.ts
 import type { Pass } from './define-pass.ts';
 import { dropInitializerInputs } from './drop-initializer-inputs.ts';
 import { foldBatchNorm } from './fold-batch-norm.ts';
+import { foldConstantOperands } from './fold-constant-operands.ts';
 import { foldConstants } from './fold-constants.ts';
+import { foldInputScale } from './fold-input-scale.ts';
+import { foldPad } from './fold-pad.ts';
+import { matmulAddToGemm } from './matmul-add-to-gemm.ts';
 import { mergeCommonSubexpressions } from './merge-common-subexpressions.ts';
+import { mergeReshapes } from './merge-reshapes.ts';
+import { mergeTransposes } from './merge-transposes.ts';
 import { recognizeUnits } from './recognize-units.ts';
 import { removeDeadNodes } from './remove-dead-nodes.ts';
 import { removeIdentity } from './remove-identity.ts';
@@ -22,9 +28,18 @@ export const passes: readonly Pass[] = [
   // Shape arithmetic becomes constants, which lets the no-ops be recognized.
   foldConstants,
   removeNoOps,
+  mergeTransposes,
+  mergeReshapes,
   // Before the folds that write new weights: they would make equal layers differ in name.
   mergeCommonSubexpressions,
+  // Before the folds behind a layer: a MatMul with its bias is a layer that can take one.
+  matmulAddToGemm,
+  foldPad,
+  // What follows a layer goes into it first: that leaves the input side of the next layer bare.
   foldBatchNorm,
+  foldConstantOperands,
+  // After fold-pad: padding decides whether a shift before a Conv can be folded.
+  foldInputScale,
   // Last: it counts what is left.
   recognizeUnits,
 ];

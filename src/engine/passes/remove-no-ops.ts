@@ -16,36 +16,34 @@
  */
 import { intAttribute, intsAttribute } from '../onnx/attributes.ts';
 import type { Graph, Node } from '../onnx/graph.ts';
-import type { NodeData } from '../onnx/types.ts';
 import { definePass, noOptions, type PassContext } from './define-pass.ts';
 import { constantFloats, constantIntegers, onlyFirstOutputUsed } from './support/match.ts';
 
 interface Site {
   readonly graph: Graph;
   readonly node: Node;
-  readonly data: NodeData;
   readonly context: PassContext;
 }
 
 /** Which input the operator gives back; null where it is not proven to. */
 const RULES: Readonly<Record<string, (site: Site) => number | null>> = {
-  Cast: ({ node, data, context }) => {
+  Cast: ({ node, context }) => {
     const known = context.shapes.get(node.inputs[0] ?? '')?.elemType ?? 0;
-    return known !== 0 && known === intAttribute(data, 'to', 0) ? 0 : null;
+    return known !== 0 && known === intAttribute(node, 'to', 0) ? 0 : null;
   },
   Reshape: (site) => (reshapesToItself(site) ? 0 : null),
-  Transpose: ({ node, data, context }) => {
-    const perm = intsAttribute(data, 'perm');
+  Transpose: ({ node, context }) => {
+    const perm = intsAttribute(node, 'perm');
     if (perm) return perm.every((axis, index) => axis === index) ? 0 : null;
     const rank = context.shapes.get(node.inputs[0] ?? '')?.shape?.length;
     return rank !== undefined && rank <= 1 ? 0 : null;
   },
-  Flatten: ({ node, data, context }) => {
-    const axis = intAttribute(data, 'axis', 1);
+  Flatten: ({ node, context }) => {
+    const axis = intAttribute(node, 'axis', 1);
     return context.shapes.get(node.inputs[0] ?? '')?.shape?.length === 2 && (axis === 1 || axis === -1) ? 0 : null;
   },
-  Pad: ({ graph, node, data, context }) => {
-    const pads = context.opset < 11 ? intsAttribute(data, 'pads') : constantIntegers(graph, node.inputs[1]);
+  Pad: ({ graph, node, context }) => {
+    const pads = context.opset < 11 ? intsAttribute(node, 'pads') : constantIntegers(graph, node.inputs[1]);
     return pads?.every((pad) => pad === 0) ? 0 : null;
   },
   Slice: (site) => (slicesEverything(site) ? 0 : null),
@@ -87,7 +85,7 @@ export const removeNoOps = definePass({
     for (const node of graph.sorted()) {
       const rule = node.domain === '' ? RULES[node.opType] : undefined;
       if (!rule || !onlyFirstOutputUsed(graph, node)) continue;
-      const index = rule({ graph, node, data: node as NodeData, context });
+      const index = rule({ graph, node, context });
       const source = index === null ? '' : (node.inputs[index] ?? '');
       if (source === '' || !graph.bypass(node, source)) continue;
       stats[node.opType] = (stats[node.opType] ?? 0) + 1;
@@ -105,24 +103,24 @@ function soleInput({ node }: Site): number | null {
  * Every target size is the input's own (0 copies it unless allowzero), at most one is -1 and then follows from the others, which must
  * not be zero.
  */
-function reshapesToItself({ graph, node, data, context }: Site): boolean {
+function reshapesToItself({ graph, node, context }: Site): boolean {
   const target = constantIntegers(graph, node.inputs[1]);
   const shape = context.shapes.get(node.inputs[0] ?? '')?.shape;
   if (!target || !shape || shape.length !== target.length) return false;
-  const zeroCopies = intAttribute(data, 'allowzero', 0) === 0;
+  const zeroCopies = intAttribute(node, 'allowzero', 0) === 0;
   const isSame = (size: number, axis: number): boolean => (size === 0 && zeroCopies) || size === shape[axis];
   const inferred = target.filter((size) => size === -1).length;
   if (inferred > 1 || (inferred === 1 && shape.some((size) => size === 0))) return false;
   return target.every((size, axis) => size === -1 || isSame(size, axis));
 }
 
-function slicesEverything({ graph, node, data, context }: Site): boolean {
+function slicesEverything({ graph, node, context }: Site): boolean {
   const attributes = context.opset < 10;
   const shape = context.shapes.get(node.inputs[0] ?? '')?.shape;
-  const starts = attributes ? intsAttribute(data, 'starts') : constantIntegers(graph, node.inputs[1]);
-  const ends = attributes ? intsAttribute(data, 'ends') : constantIntegers(graph, node.inputs[2]);
-  const hasAxes = attributes ? data.attributes.has('axes') : (node.inputs[3] ?? '') !== '';
-  const axes = hasAxes ? (attributes ? intsAttribute(data, 'axes') : constantIntegers(graph, node.inputs[3])) : starts?.map((_, axis) => axis);
+  const starts = attributes ? intsAttribute(node, 'starts') : constantIntegers(graph, node.inputs[1]);
+  const ends = attributes ? intsAttribute(node, 'ends') : constantIntegers(graph, node.inputs[2]);
+  const hasAxes = attributes ? node.attributes.has('axes') : (node.inputs[3] ?? '') !== '';
+  const axes = hasAxes ? (attributes ? intsAttribute(node, 'axes') : constantIntegers(graph, node.inputs[3])) : starts?.map((_, axis) => axis);
   const hasSteps = !attributes && (node.inputs[4] ?? '') !== '';
   const steps = hasSteps ? constantIntegers(graph, node.inputs[4]) : starts?.map(() => 1);
   if (!starts || !ends || !axes || !steps) return false;
@@ -135,8 +133,8 @@ function slicesEverything({ graph, node, data, context }: Site): boolean {
 }
 
 /** An explicit empty list: without one, Squeeze takes every axis of size 1. */
-function namesNoAxes({ graph, node, data, context }: Site): boolean {
-  const axes = context.opset < 13 ? intsAttribute(data, 'axes') : constantIntegers(graph, node.inputs[1]);
+function namesNoAxes({ graph, node, context }: Site): boolean {
+  const axes = context.opset < 13 ? intsAttribute(node, 'axes') : constantIntegers(graph, node.inputs[1]);
   return axes?.length === 0;
 }
 
@@ -153,11 +151,11 @@ function neutralElement({ graph, node, context }: Site, value: number, other: 0 
   return values && values.length > 0 && values.every((element) => element === value) ? kept : null;
 }
 
-function poolsNothing({ data }: Site): boolean {
-  const kernel = intsAttribute(data, 'kernel_shape');
-  const isOnes = (name: string): boolean => intsAttribute(data, name)?.every((size) => size === 1) ?? true;
-  const autoPad = data.attributes.get('auto_pad');
-  return kernel !== null && kernel.every((size) => size === 1) && isOnes('strides') && (intsAttribute(data, 'pads')?.every((pad) => pad === 0) ?? true) && !autoPad;
+function poolsNothing({ node }: Site): boolean {
+  const kernel = intsAttribute(node, 'kernel_shape');
+  const isOnes = (name: string): boolean => intsAttribute(node, name)?.every((size) => size === 1) ?? true;
+  const autoPad = node.attributes.get('auto_pad');
+  return kernel !== null && kernel.every((size) => size === 1) && isOnes('strides') && (intsAttribute(node, 'pads')?.every((pad) => pad === 0) ?? true) && !autoPad;
 }
 
 function spatialIsOne({ node, context }: Site): boolean {
