@@ -6,7 +6,8 @@ import { EdgewiseError } from '../../base/errors.ts';
 import { checkBody } from './check-graph.ts';
 import { tooLarge } from './limits.ts';
 import { readFunction, type FunctionData } from './read-graph.ts';
-import { shorten, type ReadContext } from './read-tensor.ts';
+import type { ReadContext } from './read-tensor.ts';
+import { shorten } from './shown.ts';
 import type { GraphData, Model, NodeData } from './types.ts';
 
 const MAX_CALL_DEPTH = 100;

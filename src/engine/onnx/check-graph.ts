@@ -3,12 +3,14 @@ import { describeNode } from './attributes.ts';
 import { GraphField, SparseTensorField } from './fields.ts';
 import { Graph } from './graph.ts';
 import { badGraph } from './read-graph.ts';
-import { readTensor, shorten, type ReadContext } from './read-tensor.ts';
-import type { GraphData, NodeData } from './types.ts';
+import { readTensor, type ReadContext } from './read-tensor.ts';
+import { shorten } from './shown.ts';
+import { DataType, type GraphData, type NodeData } from './types.ts';
 import { WireReader } from './wire.ts';
 
 /** Values that a graph may read from the graphs around it. */
 type Outer = (name: string) => boolean;
+const ELEMENT_TYPES: ReadonlySet<number> = new Set(Object.values(DataType));
 const nothing: Outer = () => false;
 
 /** The main graph and everything in it. @throws BAD_GRAPH */
@@ -31,6 +33,9 @@ export function checkBody(what: string, inputs: readonly string[], outputs: read
 
 function checkScope(graph: GraphData, context: ReadContext, outer: Outer): void {
   const available = new Set<string>();
+  for (const { name, elemType } of [...graph.inputs, ...graph.outputs, ...graph.valueInfo.values()]) {
+    if (!ELEMENT_TYPES.has(elemType)) throw badGraph(`Value "${shorten(name)}" is declared with element type ${elemType}, which does not exist.`, { value: shorten(name) });
+  }
   for (const input of graph.inputs) {
     if (input.name === '') throw badGraph('An input of the graph has no name.');
     if (available.has(input.name)) throw badGraph(`Two inputs of the graph have the name "${shorten(input.name)}".`, { value: shorten(input.name) });

@@ -3,12 +3,10 @@
  * exporter writes such names.
  */
 import { EdgewiseError } from '../../base/errors.ts';
+import { BIDIRECTIONAL, CONTROL, shorten } from './shown.ts';
 import type { GraphData, Model } from './types.ts';
 
 const MARKUP = /<\s*\/?\s*(script|iframe|frame|object|embed|img|image|svg|math|style|link|meta|base|html|head|body|form|input|button|video|audio|a)\b|javascript:/i;
-const BIDIRECTIONAL = /[\u202a-\u202e\u2066-\u2069\u200e\u200f]/;
-// oxlint-disable-next-line no-control-regex -- these are what is refused
-const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
 /** Names that every JavaScript object has already: as a key they reach what is not theirs. */
 const OBJECT_KEYS: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
 
@@ -57,14 +55,9 @@ function checkName(name: string, what: string): void {
 }
 
 function unsafe(name: string, what: string, why: string): EdgewiseError {
-  const shown = Array.from(name.slice(0, 120), escaped).join('');
+  const shown = shorten(name);
   return new EdgewiseError('UNSAFE_NAME', `${what}, "${shown}", is refused: ${why}.`, {
     hint: 'Rename it in the program that exports the model. If the model came from somebody else, do not trust it.',
     details: { name: shown },
   });
-}
-
-/** What acts in a terminal or a page is shown as its code. */
-function escaped(character: string): string {
-  return CONTROL.test(character) || BIDIRECTIONAL.test(character) ? `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}` : character;
 }

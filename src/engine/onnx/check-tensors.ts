@@ -1,7 +1,8 @@
 /** Whether the numbers of a model are numbers, and whether the files that hold them are there. */
 import { EdgewiseError } from '../../base/errors.ts';
 import type { ByteSource } from '../../base/ports.ts';
-import { badTensor, shorten } from './read-tensor.ts';
+import { badTensor } from './read-tensor.ts';
+import { shorten } from './shown.ts';
 import { tensorBytes } from './tensor.ts';
 import { DataType, type GraphData, type NodeData, type Tensor } from './types.ts';
 

@@ -14,7 +14,8 @@ import { GraphField, ModelField, SparseTensorField, TrainingField } from './fiel
 import { Budget } from './limits.ts';
 import { KNOWN_DOMAINS, MAX_IR, MAX_OPSET, MIN_IR, MIN_OPSET, STANDARD_OPERATORS } from './operators.ts';
 import { readGraph } from './read-graph.ts';
-import { readTensor, shorten, type ReadContext } from './read-tensor.ts';
+import { readTensor, type ReadContext } from './read-tensor.ts';
+import { shorten } from './shown.ts';
 import { opsetOf, type GraphData, type Model, type NodeData } from './types.ts';
 import { WireReader } from './wire.ts';
 
@@ -89,7 +90,7 @@ function checkVersions(model: Model, graphs: readonly GraphData[]): void {
       { irVersion: model.irVersion },
     );
   }
-  if (model.opsets.length === 0) throw unsupported('The model does not say which operator set it uses.', 'Export the model again with a current exporter.', { opset: 0 });
+  if (model.opsets.length === 0) throw unsupported('The model does not say which operator set it uses.', 'The file may be cut off: copy it again, or export the model again with a current exporter.', { opset: 0 });
   for (const { domain, version } of model.opsets) {
     if (version < 0) throw unsupported(`The model asks for version ${version} of operator set "${shorten(domain || 'ai.onnx')}", which does not exist.`, 'Export the model again.', { domain, version });
   }

@@ -25,7 +25,20 @@ export class Encoder {
   }
 
   string(field: number, value: string): void {
-    this.bytes(field, utf8.encode(value));
+    if (!this.#ascii(field, value)) this.bytes(field, utf8.encode(value));
+  }
+
+  /** Names are short and plain nearly always; the text encoder's call costs more than the bytes. */
+  #ascii(field: number, value: string): boolean {
+    const { length } = value;
+    if (length >= 128) return false;
+    for (let i = 0; i < length; i++) if (value.charCodeAt(i) >= 0x80) return false;
+    this.#tag(field, WireType.BYTES);
+    this.#varint(length);
+    this.#reserve(length);
+    for (let i = 0; i < length; i++) this.#buffer[this.#used + i] = value.charCodeAt(i);
+    this.#advance(length);
+    return true;
   }
 
   bytes(field: number, value: Uint8Array): void {

@@ -177,7 +177,8 @@ export class Graph {
 
   /** Every reader of `from`, in subgraphs too, reads `to` instead. Graph outputs keep their name: see `bypass`. */
   replaceUses(from: string, to: string): void {
-    for (const [data] of [...(this.#uses.get(from) ?? [])]) {
+    const readers = Array.from(this.#uses.get(from)?.keys() ?? []);
+    for (const data of readers) {
       this.#unindexUses(data);
       data.inputs = data.inputs.map((input) => (input === from ? to : input));
       renameInSubgraphs(data, from, to);

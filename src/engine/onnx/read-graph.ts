@@ -3,7 +3,8 @@ import { EdgewiseError } from '../../base/errors.ts';
 import { describeNode } from './attributes.ts';
 import { AttributeField as A, AttributeType, FunctionField, GraphField, NodeField, OpsetField } from './fields.ts';
 import { tooLarge } from './limits.ts';
-import { readTensor, readValueInfo, shorten, type ReadContext } from './read-tensor.ts';
+import { readTensor, readValueInfo, type ReadContext } from './read-tensor.ts';
+import { shorten } from './shown.ts';
 import type { Attribute, AttributeValue, GraphData, NodeData, OpsetImport, Tensor } from './types.ts';
 import { PackedBytes, WireReader, WireType, keepField, malformed } from './wire.ts';
 

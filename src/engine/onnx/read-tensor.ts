@@ -4,6 +4,7 @@ import type { ExternalFiles } from '../../base/ports.ts';
 import { DimField, EntryField, ShapeField, TensorField, TensorTypeField, TypeField, ValueInfoField } from './fields.ts';
 import type { Budget } from './limits.ts';
 import { tooLarge } from './limits.ts';
+import { shorten } from './shown.ts';
 import { bitsPerElement, dataTypeName } from './tensor.ts';
 import { DataType, type Dim, type Tensor, type TensorPayload, type ValueInfo } from './types.ts';
 import { PackedBytes, WireReader, WireType, malformed } from './wire.ts';
@@ -19,11 +20,6 @@ export function badTensor(name: string, what: string, details: Readonly<Record<s
     hint: 'Export the model again; its weights do not match their description.',
     details: { tensor: shorten(name), ...details },
   });
-}
-
-/** A name as it may stand in a message: bounded. */
-export function shorten(name: string): string {
-  return name.length <= 120 ? name : `${name.slice(0, 117)}...`;
 }
 
 /** Reads one TensorProto: all that the reader has. */
