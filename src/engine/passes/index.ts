@@ -15,6 +15,7 @@ import { recognizeUnits } from './recognize-units.ts';
 import { removeDeadNodes } from './remove-dead-nodes.ts';
 import { removeIdentity } from './remove-identity.ts';
 import { removeNoOps } from './remove-no-ops.ts';
+import { upgradeOpset } from './upgrade-opset.ts';
 
 /** Every pass. What `simplify` runs, runs in this order. */
 export const passes: readonly Pass[] = [
@@ -40,12 +41,14 @@ export const passes: readonly Pass[] = [
   foldConstantOperands,
   // After fold-pad: padding decides whether a shift before a Conv can be folded.
   foldInputScale,
+  // Opt-in: the least that a later step needs, no more.
+  upgradeOpset,
   // Last: it counts what is left.
   recognizeUnits,
 ];
 
 /** Not part of `simplify`: each changes more than the form of the network. */
-const OPT_IN: ReadonlySet<string> = new Set<string>();
+const OPT_IN: ReadonlySet<string> = new Set<string>(['upgrade-opset']);
 
 /** Names of the passes of `simplify`, in order. */
 export const simplifyOrder: readonly string[] = passes.map((pass) => pass.name).filter((name) => !OPT_IN.has(name));

@@ -6,10 +6,11 @@ import { opsetOf, type Attribute, type NodeData, type Shape, type Tensor } from 
 import { runPasses } from './pipeline.ts';
 
 const floats = (...values: number[]): Attribute => ({ kind: 'floats', value: values });
-const upgrade = (to: number): Parameters<typeof runAndCompare>[1] => [{ name: 'upgrade-opset', options: { to } }] as never;
+const NAMES = ['upgrade-opset'];
+const upgrade = (to: number): { options: Record<string, Record<string, unknown>> } => ({ options: { 'upgrade-opset': { to } } });
 
 /** [what, opset, input shape, nodes from x to y, constants] */
-const cases: readonly (readonly [string, number, Shape, readonly NodeData[], readonly Tensor[]?])[] = [
+const cases: [string, number, Shape, readonly NodeData[], (readonly Tensor[])?][] = [
   ['BatchNormalization of opset 7', 7, [2, 3, 4, 4], [op('BatchNormalization', ['x', 's', 'b', 'm', 'v'], ['y'], { spatial: makeInt(1) })], [randomTensor('s', [3]), randomTensor('b', [3]), randomTensor('m', [3]), randomTensor('v', [3], 5, 0.1, 2)]],
   ['Upsample with scales as attribute', 7, [1, 2, 3, 5], [op('Upsample', ['x'], ['y'], { mode: makeString('nearest'), scales: floats(1, 1, 2, 3) })]],
   ['Upsample with scales as input', 9, [1, 2, 3, 5], [op('Upsample', ['x', 'scales'], ['y'], { mode: makeString('linear') })], [floatTensor('scales', [4], Float32Array.of(1, 1, 2, 2))]],
@@ -36,9 +37,9 @@ const cases: readonly (readonly [string, number, Shape, readonly NodeData[], rea
 
 describe('keeps the outputs of', () => {
   for (const to of [13, 18, 21]) {
-    it.each(cases)(`%s, to opset ${to}`, async (_, opset, shape, nodes, constants = []) => {
-      const model = makeModel({ opset, ir: 4, inputs: { x: shape }, outputs: ['y'], initializers: constants, nodes });
-      const { model: after } = await runAndCompare(model, upgrade(to));
+    it.each(cases)(`%s, to opset ${to}`, async (_what, opset, shape, nodes, constants) => {
+      const model = makeModel({ opset, ir: 4, inputs: { x: shape }, outputs: ['y'], initializers: constants ?? [], nodes });
+      const { model: after } = await runAndCompare(model, NAMES, upgrade(to));
       expect(opsetOf(after)).toBe(to);
     });
   }
@@ -50,12 +51,12 @@ describe('refuses', () => {
     ['opset 6', 6, [op('Relu', ['x'], ['y'])], 'UNSUPPORTED_VERSION'],
   ])('%s', async (_, opset, nodes, code) => {
     const model = makeModel({ opset, inputs: { x: [1, 3, 2, 2] }, outputs: ['y'], initializers: [randomTensor('s', [3])], nodes });
-    await expect(runPasses(model, upgrade(13), { clock: () => 0 })).rejects.toMatchObject({ code });
+    await expect(runPasses(model, NAMES, { clock: () => 0, ...upgrade(13) })).rejects.toMatchObject({ code });
   });
 });
 
 it('leaves a model that is new enough as it is', async () => {
   const model = makeModel({ opset: 15, inputs: { x: [1, 3] }, outputs: ['y'], nodes: [op('Relu', ['x'], ['y'])] });
-  const { steps } = await runAndCompare(model, upgrade(13));
+  const { steps } = await runAndCompare(model, NAMES, upgrade(13));
   expect(steps[0]?.changed).toBe(false);
 });
