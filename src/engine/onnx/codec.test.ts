@@ -192,6 +192,9 @@ describe('what the reader does not know survives', () => {
   });
 });
 
+/** One bit at a time, then all of them: what a shift by one place too many loses. */
+const EVERY_BIT = [...Array.from({ length: 64 }, (_, bit) => 1n << BigInt(bit)), 2n ** 64n - 1n];
+
 describe('what was changed is written, what was not is copied', () => {
   const model = buildModel({
     inputs: { x: ['N', 3, null] }, outputs: ['y'], initializers: { w: { dims: [3, 2], values: [1, 2, 3, 4, 5, 6] } },
@@ -206,11 +209,40 @@ describe('what was changed is written, what was not is copied', () => {
   });
 
   it('64-bit integers keep every bit', () => {
-    const values = [-1n, 2n ** 63n - 1n, -(2n ** 63n), 0n, 128n];
+    const values = [-1n, 2n ** 63n - 1n, -(2n ** 63n), 0n, 128n, ...EVERY_BIT.map((bit) => BigInt.asIntN(64, bit)), 1_234_567_890_123_456_789n];
     const ints = buildModel({ inputs: { x: [1] }, outputs: ['y'], nodes: [{ op: 'Identity', in: ['x'], out: ['y'], attrs: { all: { kind: 'ints', value: values } } }] });
     expect(parse(modelBytes(ints)).graph.nodes[0]?.attributes.get('all')).toEqual({ kind: 'ints', value: values });
     const node = list((decodeWithOracle(modelBytes(ints))['graph'] as Plain)['node'])[0];
     expect(list(node?.['attribute'])[0]?.['ints']).toEqual(values.map(String));
+  });
+
+  it('typed lists of every integer type are read bit by bit', () => {
+    const typed: [number, string, string, (number | string)[], ArrayBufferView][] = [
+      [DataType.INT64, 'int64_data', 'int64', EVERY_BIT.map((bit) => String(BigInt.asIntN(64, bit))), BigUint64Array.from(EVERY_BIT)],
+      [DataType.UINT64, 'uint64_data', 'uint64', EVERY_BIT.map(String), BigUint64Array.from(EVERY_BIT)],
+      [DataType.UINT32, 'uint64_data', 'uint32', ['0', '1', '4294967295', '2147483648'], Uint32Array.from([0, 1, 4294967295, 2147483648])],
+      [DataType.INT32, 'int32_data', 'int32', [-1, 2147483647, -2147483648, 300], Int32Array.from([-1, 2147483647, -2147483648, 300])],
+      [DataType.INT16, 'int32_data', 'int16', [-1, 32767, -32768, 300], Int16Array.from([-1, 32767, -32768, 300])],
+      [DataType.INT8, 'int32_data', 'int8', [-1, 127, -128, 3], Int8Array.from([-1, 127, -128, 3])],
+      [DataType.UINT8, 'int32_data', 'uint8', [0, 127, 128, 255], Uint8Array.from([0, 127, 128, 255])],
+      [DataType.FLOAT16, 'int32_data', 'float16', [0x3c00, 0xffff, 0x8000], Uint16Array.from([0x3c00, 0xffff, 0x8000])],
+      [DataType.BOOL, 'int32_data', 'bool', [0, 1, 1], Uint8Array.from([0, 1, 1])],
+    ];
+    const initializer = typed.map(([type, field, name, values]) => ({ name, data_type: type, dims: [String(values.length)], [field]: values }));
+    // Four 4-bit elements in two bytes, low half first.
+    const packed = { name: 'int4', data_type: DataType.INT4, dims: ['4'], int32_data: [0x21, 0x43] };
+    const { initializers } = parse(encodeWithOracle({ ir_version: '10', graph: { name: 'g', initializer: [...initializer, packed] } })).graph;
+    for (const [, , name, , expected] of typed) {
+      expect(base64(tensorBytes(initializers.get(name) as Tensor)), name).toBe(base64(new Uint8Array(expected.buffer)));
+    }
+    expect([...tensorBytes(initializers.get('int4') as Tensor)]).toEqual([0x21, 0x43]);
+  });
+
+  it('typed lists that are not packed are gathered', () => {
+    const tensor = [0x08, 2, 0x10, 1, 0x42, 1, 0x77, 0x25, 0, 0, 0x80, 0x3f, 0x25, 0, 0, 0, 0x40];
+    const graph = [0x2a, tensor.length, ...tensor];
+    const w = parse(Uint8Array.from([8, 8, 0x3a, graph.length, ...graph])).graph.initializers.get('w') as Tensor;
+    expect([...new Float32Array(tensorBytes(w).slice().buffer)]).toEqual([1, 2]);
   });
 
   it('a tensor whose payload was replaced while its old bytes were kept is written anew (a pass that spreads a tensor)', () => {
