@@ -1,10 +1,10 @@
 /** A model's data files: what may be reached by a name in a model, on a real file system. */
-import { execFileSync } from 'node:child_process';
 import { linkSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EdgewiseError, type ErrorCode } from '../../base/errors.ts';
+import { makePipe } from '../../../test/support/make-pipe.ts';
 import { externalFilesIn, type ModelFolder } from './external-files.ts';
 
 let root: string;
@@ -26,7 +26,7 @@ beforeAll(() => {
   symlinkSync(join(root, 'private'), join(folder, 'linked'));
   symlinkSync('nowhere', join(folder, 'dangling.bin'));
   linkSync(join(root, 'private', 'secret.bin'), join(folder, 'hard.bin'));
-  if (process.platform !== 'win32') execFileSync('mkfifo', [join(folder, 'pipe')]);
+  if (process.platform !== 'win32') makePipe(join(folder, 'pipe'));
   files = externalFilesIn(join(folder, 'model.onnx'));
 });
 afterAll(() => {

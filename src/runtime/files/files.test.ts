@@ -1,10 +1,10 @@
 /** Reading, writing and addressing files on a real disk. */
-import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { makePipe } from '../../../test/support/make-pipe.ts';
 import { writingFailed } from './file-errors.ts';
 import { openFileSource } from './file-source.ts';
 import { hashFile } from './hash-file.ts';
@@ -110,7 +110,7 @@ describe('openFileSource', () => {
     expect(() => openFileSource(folder)).toThrowError(code('FILE_UNREADABLE'));
     if (process.platform === 'win32') return;
     expect(() => openFileSource('/dev/null')).toThrowError(code('FILE_UNREADABLE'));
-    execFileSync('mkfifo', [join(folder, 'pipe')]);
+    makePipe(join(folder, 'pipe'));
     expect(() => openFileSource(join(folder, 'pipe'))).toThrowError(code('FILE_UNREADABLE'));
   });
 
