@@ -6,13 +6,16 @@ import type { Graph, Node } from '../onnx/graph.ts';
 import { makeFloat, makeInt } from '../onnx/attributes.ts';
 import { bytesOf, floatTensor, int32Tensor, makeTensor, tensorFloats } from '../onnx/tensor.ts';
 import { DataType, type Tensor } from '../onnx/types.ts';
+import { biasCorrection } from './bias-correction.ts';
 import { constantTensor, type Weights } from './operators.ts';
 import type { PlannedUnit, QuantizationPlan } from './plan.ts';
 import {
-  asymmetricU8, channelLayout, channelMagnitudes, quantizeBias, quantizeS8, quantizeU8, symmetricScales, weightScaleFloor, type QuantParams,
+  asymmetricU8, channelLayout, channelMagnitudes, quantizeBias, quantizeS8, quantizeU8, symmetricScales, weightScaleFloor, type ChannelLayout, type QuantParams,
 } from './quant-params.ts';
 
 export interface ApplyOptions {
+  /** Mean of each input channel of the unit, for bias correction; null: none. */
+  readonly inputMean?: (unit: PlannedUnit) => Float32Array | null;
   /** Largest weight integer: 127, or 63 for processors whose u8 x s8 products saturate 16 bits. By node, so that only some are reduced. */
   readonly weightLimit?: (node: Node) => number;
 }
@@ -40,7 +43,12 @@ export function applyPlan(graph: Graph, plan: QuantizationPlan, params: Readonly
   for (const unit of plan.units) {
     if (!unit.weights) continue;
     const input = paramsOf(unit.node.inputs[0] ?? '');
-    writer.quantizeWeights(unit.node, unit.weights, input, options.weightLimit?.(unit.node) ?? 127, scaleFloors.get(weightKey(unit.weights)));
+    writer.quantizeWeights(unit.node, unit.weights, {
+      input,
+      limit: options.weightLimit?.(unit.node) ?? 127,
+      floor: scaleFloors.get(weightKey(unit.weights)),
+      inputMean: options.inputMean?.(unit) ?? null,
+    });
   }
   const readers = new Map<string, PlannedUnit[]>();
   for (const unit of plan.units) {
@@ -98,6 +106,15 @@ interface QuantizedWeights {
   /** The DequantizeLinear's output. */
   readonly value: string;
   readonly scales: Float32Array;
+  /** W - W_q. */
+  readonly error: () => Float32Array;
+}
+
+interface WeightOptions {
+  readonly input: QuantParams;
+  readonly limit: number;
+  readonly floor: Float32Array | undefined;
+  readonly inputMean: Float32Array | null;
 }
 
 class Writer {
@@ -146,13 +163,17 @@ class Writer {
     graph.setInput(node, index, restored);
   }
 
-  quantizeWeights(node: Node, weights: Weights, input: QuantParams, limit: number, floor: Float32Array | undefined): void {
+  quantizeWeights(node: Node, weights: Weights, { input, limit, floor, inputMean }: WeightOptions): void {
     const graph = this.#graph;
     const key = `${weightKey(weights)}\n${limit}`;
     let quantized = this.#weights.get(key);
     if (!quantized) this.#weights.set(key, (quantized = this.#writeWeights(weights, limit, floor)));
     graph.setInput(node, 1, quantized.value);
-    if (weights.bias) graph.setInput(node, 2, this.#writeBias(weights, quantized.scales, input));
+    const correction = inputMean && node.opType !== 'MatMul' ? biasCorrection(node, quantized.error(), weights.tensor.dims, inputMean) : null;
+    if (weights.bias || correction) {
+      const bias = biasValues(weights).map((value, channel) => value + (correction?.[channel] ?? 0));
+      graph.setInput(node, 2, this.#writeBias(bias, quantized.scales, input));
+    }
     if (node.attributes.has('alpha')) graph.setAttribute(node, 'alpha', makeFloat(1));
     if (node.attributes.has('beta')) graph.setAttribute(node, 'beta', makeFloat(1));
   }
@@ -162,21 +183,20 @@ class Writer {
     const layout = channelLayout(tensor.dims, axis);
     const values = alpha === 1 ? tensorFloats(tensor) : tensorFloats(tensor).map((value) => value * alpha);
     const scales = symmetricScales(channelMagnitudes(values, layout), limit, layout.channels === channels ? floor : undefined);
-    const integers = bytesOf(quantizeS8(values, layout, scales, limit));
-    const name = this.#add(makeTensor(this.#name(), DataType.INT8, tensor.dims, integers));
+    const quantized = quantizeS8(values, layout, scales, limit);
+    const name = this.#add(makeTensor(this.#name(), DataType.INT8, tensor.dims, bytesOf(quantized)));
     const scale = axis === null ? this.#scale(scales[0] ?? 1) : this.#add(floatTensor(this.#name(), [layout.channels], scales));
     const value = this.#name();
     const zero = this.#scalar(`w${axis === null ? '' : layout.channels}`, () => makeTensor(this.#name(), DataType.INT8, axis === null ? [] : [layout.channels], new Uint8Array(layout.channels)));
     graph.addNode({ opType: 'DequantizeLinear', inputs: [name, scale, zero], outputs: [value], attributes: axis === null ? {} : { axis: makeInt(axis) } });
-    return { value, scales };
+    return { value, scales, error: () => errorOf(values, quantized, layout, scales) };
   }
 
-  #writeBias(weights: Weights, weightScales: Float32Array, input: QuantParams): string {
+  #writeBias(bias: Float32Array, weightScales: Float32Array, input: QuantParams): string {
     const graph = this.#graph;
-    const scales = Float32Array.from({ length: weights.channels }, (_, channel) => Math.fround(input.scale * (weightScales[weightScales.length === 1 ? 0 : channel] as number)));
-    const integers = quantizeBias(biasValues(weights), scales);
-    const name = this.#add(int32Tensor(this.#name(), [weights.channels], integers));
-    const scale = this.#add(floatTensor(this.#name(), [weights.channels], scales));
+    const scales = bias.map((_, channel) => input.scale * (weightScales[weightScales.length === 1 ? 0 : channel] as number));
+    const name = this.#add(int32Tensor(this.#name(), [bias.length], quantizeBias(bias, scales)));
+    const scale = this.#add(floatTensor(this.#name(), [bias.length], scales));
     const value = this.#name();
     graph.addNode({ opType: 'DequantizeLinear', inputs: [name, scale], outputs: [value], attributes: { axis: makeInt(0) } });
     return value;
@@ -214,6 +234,10 @@ class Writer {
   #name(): string {
     return this.#graph.uniqueName(`q${(this.#counter++).toString(36)}`);
   }
+}
+
+function errorOf(values: Float32Array, quantized: Int8Array, { channels, inner }: ChannelLayout, scales: Float32Array): Float32Array {
+  return values.map((value, index) => value - (quantized[index] as number) * (scales[Math.floor(index / inner) % channels] as number));
 }
 
 function rangeOf(values: Float32Array): { min: number; max: number } {

@@ -1,7 +1,7 @@
 /** Reducers for calibration. */
 import type { ReducerFactory } from '../../base/ports.ts';
-import { MinMaxReducer } from './observers/min-max.ts';
+import { CalibrationReducer } from './observers/calibration.ts';
 
 export const quantizeReducers: Readonly<Record<string, ReducerFactory>> = {
-  'min-max': () => new MinMaxReducer(),
+  calibration: (options) => new CalibrationReducer(options),
 };

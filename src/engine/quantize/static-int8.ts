@@ -10,7 +10,8 @@ import { opsetOf, type Model } from '../onnx/types.ts';
 import { copyModel } from '../passes/pipeline.ts';
 import { applyPlan } from './apply.ts';
 import { calibrateMinMax, type CalibrationContext } from './calibrate.ts';
-import { planQuantization } from './plan.ts';
+import { equalize } from './equalize.ts';
+import { planQuantization, type PlannedUnit } from './plan.ts';
 import { asymmetricU8, type QuantParams } from './quant-params.ts';
 
 /** DequantizeLinear has an axis since opset 13. */
@@ -21,6 +22,10 @@ export const staticInt8Options = z.strictObject({
   exclude: z.array(z.string()).default([]),
   /** Operator types that stay float. */
   excludeOps: z.array(z.string()).default([]),
+  /** Makes channels between convolutions equal in range first. */
+  equalize: z.boolean().default(true),
+  /** Takes back what rounding weights does to the mean of each output. */
+  correctBias: z.boolean().default(true),
 });
 
 export type StaticInt8Options = z.output<typeof staticInt8Options>;
@@ -61,9 +66,11 @@ export async function quantizeStaticInt8(model: Model, options: StaticInt8Option
   const excludedOps = new Set(options.excludeOps);
   const plan = planQuantization(graph, { exclude: (node) => excluded.has(node.name) || excluded.has(node.outputs[0] ?? '') || excludedOps.has(node.opType) });
   if (!plan.units.some((unit) => unit.kind === 'compute')) throw nothingToDo(plan.left);
-  const ranges = await calibrateMinMax(model, plan, context);
-  const params = new Map<string, QuantParams>([...ranges].map(([root, range]) => [root, asymmetricU8(range)]));
-  const stats = applyPlan(graph, plan, params);
+  const statistics = new Map(await calibrateMinMax(model, plan, context));
+  const equalized = options.equalize ? equalize(graph, plan, statistics) : { plan, pairs: 0 };
+  const params = new Map<string, QuantParams>([...statistics].map(([root, { range }]) => [root, asymmetricU8(range)]));
+  const inputMean = (unit: PlannedUnit): Float32Array | null => (options.correctBias ? (statistics.get(unit.node.inputs[0] ?? '')?.channelMean ?? null) : null);
+  const stats = { ...applyPlan(graph, equalized.plan, params, { inputMean }), equalized: equalized.pairs };
   const notes = plan.left.map(({ node, reason }) => `${describeNode(node)} stays float: ${reason}.`);
   return { model: { ...copy, graph: graph.toData() }, changed: true, stats, notes };
 }
