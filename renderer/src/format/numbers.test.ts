@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatBytes, formatCount, formatDuration, formatMs, formatPoints, formatRecent, formatShape, formatShare, joined } from './numbers.ts';
+import { formatBytes, formatCount, formatDuration, formatMs, formatPoints, formatRecent, formatShape, formatShare, formatTiny, joined } from './numbers.ts';
 
 describe('figures', () => {
   it.each([
@@ -34,6 +34,12 @@ describe('figures', () => {
     expect(formatPoints(-0.0123, 'en')).toBe('\u22121.2');
     expect(formatPoints(0.004, 'en')).toBe('+0.4');
     expect(formatPoints(0, 'en')).toBe('0.0');
+  });
+
+  it('writes small differences with a power of ten instead of zeros', () => {
+    expect(formatTiny(0.0000041, 'en')).toBe('4.1 × 10⁻⁶');
+    expect(formatTiny(0.25, 'en')).toBe('0.25');
+    expect(formatTiny(0, 'en')).toBe('0');
   });
 
   it('writes shares as per cent', () => {

@@ -7,6 +7,14 @@ export interface Figure {
 
 const DASH = '–';
 
+/** An error or a difference: as it is, or with a power of ten where zeros would only be counted. */
+export function formatTiny(value: number, locale: string): string {
+  if (value === 0 || Math.abs(value) >= 0.001) return formatSignificant(value, locale, 2);
+  const [digits = '', exponent = ''] = value.toExponential(1).split('e');
+  const raised = exponent.replace('-', '⁻').replaceAll(/\d/g, (digit) => '⁰¹²³⁴⁵⁶⁷⁸⁹'[Number(digit)] ?? '');
+  return `${formatSignificant(Number(digits), locale, 2)} × 10${raised}`;
+}
+
 /** Three significant digits, no exponent, no digits after the point that say nothing. */
 export function formatSignificant(value: number, locale: string, digits = 3): string {
   return new Intl.NumberFormat(locale, { maximumSignificantDigits: digits, minimumSignificantDigits: Number.isInteger(value) ? 1 : digits }).format(value);

@@ -9,6 +9,7 @@ export function useFormat() {
   return {
     integer: (value: number) => numbers.formatInteger(value, of.value),
     significant: (value: number, digits?: number) => numbers.formatSignificant(value, of.value, digits),
+    tiny: (value: number) => numbers.formatTiny(value, of.value),
     bytes: (value: number) => numbers.joined(numbers.formatBytes(value, of.value)),
     bytesFigure: (value: number) => numbers.formatBytes(value, of.value),
     count: (value: number | null) => numbers.joined(numbers.formatCount(value, of.value)),

@@ -45,7 +45,11 @@ export const useSettings = defineStore('settings', () => {
     if (event.type === 'settings.changed') settings.value = event.settings;
   });
 
-  return { settings, loaded, language, theme, palette, load, change };
+  /** Too narrow for a rail with words, as at 200 % zoom on a small screen. */
+  const narrow = useMedia('(width < 900px)');
+  const railCollapsed = computed(() => settings.value.railCollapsed || narrow.value);
+
+  return { settings, narrow, railCollapsed, loaded, language, theme, palette, load, change };
 });
 
 function useMedia(query: string): Ref<boolean> {

@@ -1,4 +1,6 @@
 /** The one connection of this page. */
+// First, also here: the bundler may put this file and the schemas it reaches before everything else.
+import '../zod-setup.ts';
 import type { EdgewiseApi } from './api.ts';
 import { createDesktopApi, type Bridge } from './desktop.ts';
 import { createSocketApi } from './socket.ts';

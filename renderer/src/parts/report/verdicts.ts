@@ -36,6 +36,6 @@ export function stepShares({ input, steps }: Pick<OptimizeReport, 'input' | 'ste
     return part;
   });
   const saved = parts.reduce((sum, { bytesSaved }) => sum + Math.max(0, bytesSaved), 0);
-  return parts.map((part) => ({ ...part, share: saved > 0 ? Math.max(0, part.bytesSaved) / saved : 0 }));
+  return parts.map(({ step, bytesSaved, nodesRemoved }) => ({ step, bytesSaved, nodesRemoved, share: saved > 0 ? Math.max(0, bytesSaved) / saved : 0 }));
 }
 
