@@ -57,6 +57,10 @@ async function until(what: () => boolean): Promise<void> {
   while (!what()) await new Promise((resolve) => setTimeout(resolve, 10));
 }
 
+function childrenOf(pid: number | undefined): number[] {
+  return pid === undefined ? [] : readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter((text) => text !== '').map(Number);
+}
+
 async function importSmall(console: Console, name = 'small', seed = 1): Promise<ModelRecord> {
   const path = join(root, `${name}.onnx`);
   writeSmallModel(path, seed);
@@ -213,6 +217,34 @@ describe('a real job', () => {
     expect(again.result?.modelId).toBe(made.id);
   });
 
+  const victims = [
+    // In these stages the child holds the sessions that the next request needs; one that dies idle is just started again.
+    { who: 'the inference child', stages: ['fidelity', 'accuracy', 'latency'], pidOf: (console: Console) => childrenOf(console.jobs.runningPid())[0] },
+    { who: 'the job process', stages: ['simplify', 'calibrate', 'latency'], pidOf: (console: Console) => console.jobs.runningPid() },
+  ];
+  for (const { who, stages, pidOf } of victims) {
+    for (const stage of stages) {
+      test.skipIf(process.platform !== 'linux')(`killing ${who} at "${stage}" fails the job by name, leaves nothing, and the next one works`, async () => {
+        const console = await start({ entries: findEntries() });
+        const model = await importSmall(console);
+        await writePictures(join(root, 'pictures'), 4);
+        const input = { modelId: model.id, recipe: 'int8', dataPath: join(root, 'pictures') };
+        const { id } = await call(console, 'optimize.start', input);
+        const stop = console.events.subscribe((event) => {
+          const pid = event.type === 'job.updated' && event.job.progress?.stage === stage ? pidOf(console) : undefined;
+          if (pid === undefined) return;
+          stop();
+          process.kill(pid, 'SIGKILL');
+        });
+        const job = await ended(console, id);
+        expect(filesIn(join(home, 'jobs'))).toEqual([]);
+        expect(job).toMatchObject({ state: 'failed', error: { code: 'RUNTIME_CRASHED' } });
+        expect(await call(console, 'models.list', {})).toEqual([model]);
+        expect(await ended(console, (await call(console, 'jobs.retry', { id })).id)).toMatchObject({ state: 'succeeded', error: null });
+      });
+    }
+  }
+
   test('the sample runs at the first start only', async () => {
     writeSmallModel(join(root, 'sample.onnx'));
     await writePictures(join(root, 'sample-pictures'), 8);
@@ -220,7 +252,7 @@ describe('a real job', () => {
     const console = await start({ entries: findEntries(), sample });
     const job = await console.firstRun();
     expect(job?.input.recipe).toBe('int8');
-    expect((await ended(console, job?.id ?? '')).state).toBe('succeeded');
+    expect(await ended(console, job?.id ?? '')).toMatchObject({ state: 'succeeded', error: null });
     expect(await call(console, 'datasets.recent', {})).toEqual([{ path: sample.data, name: 'sample', sample: true }]);
     expect(await console.firstRun()).toBeUndefined();
     await console.close();

@@ -15,7 +15,7 @@ export interface Sample {
 }
 
 const FLAG = 'sample-imported';
-const MODEL_NAME = 'sample-cnn';
+const MODEL_NAME = 'shelf-products';
 
 /**
  * Imports the sample and starts its job, once per data folder.
