@@ -9,7 +9,7 @@ import { realElectron } from './electron-adapter.ts';
 
 // This file is out/main/index.js once built.
 const root = join(import.meta.dirname, '../..');
-const sample = { model: join(root, 'resources/sample/sample-cnn.onnx'), data: join(root, 'resources/sample/pictures') };
+const sample = { model: join(root, 'resources/sample/shelf-products.onnx'), data: join(root, 'resources/sample/pictures') };
 
 const desktop = startDesktop({
   electron: realElectron(),

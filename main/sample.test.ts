@@ -5,11 +5,11 @@ import type { JobRecord } from '../src/contract/records/job.ts';
 import type { OptimizeReport } from '../src/contract/records/report.ts';
 import { startSample, type SampleConsole } from './sample.ts';
 
-const job: JobRecord = { id: 'j', kind: 'optimize', title: 'sample-cnn · int8', state: 'queued', input: { modelId: 'm', recipe: 'int8' }, progress: null, result: null, error: null, createdAt: '', startedAt: null, endedAt: null };
+const job: JobRecord = { id: 'j', kind: 'optimize', title: 'shelf-products · int8', state: 'queued', input: { modelId: 'm', recipe: 'int8' }, progress: null, result: null, error: null, createdAt: '', startedAt: null, endedAt: null };
 const side = { bytes: 400, sha256: 'a', nodes: 1, macs: 1, parameters: 1 };
 const report: OptimizeReport = {
   version: 1,
-  model: 'sample-cnn',
+  model: 'shelf-products',
   createdAt: '',
   seed: 0,
   recipe: { version: 1, name: 'int8', summary: '', steps: [{ step: 'int8' }] },
@@ -42,7 +42,7 @@ describe('the first start', () => {
     events.emit({ type: 'job.updated', job: { ...job, id: 'another', state: 'failed' } });
     for (let time = 0; time < 2; time++) events.emit({ type: 'job.updated', job: { ...job, state: 'succeeded', result: { modelId: 'n', reportId: 'r' } } });
     expect(lines).toEqual([
-      'First start: making the sample model smaller (sample-cnn · int8) ...',
+      'First start: making the sample model smaller (shelf-products · int8) ...',
       'The sample model, before and after: 400 -> 100 bytes, 2.000 -> 1.000 ms (2.00x)',
     ]);
   });

@@ -33,7 +33,10 @@ async function installPackages(root, log) {
   if (readStamp(stamp) === lock) return log('packages: up to date');
   log('packages: installing from the npm registry (about 280 packages, 800 MB on disk) ...');
   const started = Date.now();
-  const result = await run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: root, stdio: ['ignore', process.stderr, process.stderr] });
+  const install = () => run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: root, stdio: ['ignore', process.stderr, process.stderr] });
+  let result = await install();
+  // A half-removed folder of an earlier install makes the first try fail; the second starts clean.
+  if (result.code !== 0) result = await install();
   if (result.code !== 0) throw new Error('npm ci failed; its message is above. Check that the npm registry can be reached, then run the same command again.');
   writeFileSync(stamp, lock);
   log(`packages: installed in ${seconds(started)} s`);

@@ -21,7 +21,7 @@ export function findPlaces(): Places {
     const path = join(root, 'package.json');
     const found = existsSync(path) ? packageFile.safeParse(JSON.parse(readFileSync(path, 'utf8'))) : undefined;
     if (found?.success && found.data.name === 'edgewise') {
-      const sample = { model: join(root, 'resources/sample/sample-cnn.onnx'), data: join(root, 'resources/sample/pictures') };
+      const sample = { model: join(root, 'resources/sample/shelf-products.onnx'), data: join(root, 'resources/sample/pictures') };
       return { root, version: found.data.version, renderer: join(root, 'out/renderer'), sample: existsSync(sample.model) ? sample : undefined };
     }
     const parent = dirname(root);
