@@ -5,7 +5,7 @@
 import { createReadStream } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { EdgewiseError } from '../../base/errors.ts';
-import type { Dataset, DatasetOptions } from './dataset.ts';
+import type { Dataset, DatasetOptions } from './types.ts';
 import { labelsInOrder, numberedClasses } from './labels.ts';
 import { prepareNumbers } from './prepare.ts';
 

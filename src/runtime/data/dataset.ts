@@ -2,32 +2,11 @@
 import { existsSync, statSync } from 'node:fs';
 import { extname } from 'node:path';
 import { EdgewiseError } from '../../base/errors.ts';
-import type { PreprocessRecord } from '../../base/ports.ts';
-import type { DatasetFacts } from '../../contract/records/dataset.ts';
 import { openCsv } from './csv.ts';
+import type { Dataset, DatasetOptions } from './types.ts';
 import { openIdx } from './idx.ts';
 import { openNpy, openNpz } from './npy.ts';
 import { openPictures } from './pictures.ts';
-
-/** A sample as the model takes it, without the batch dimension. */
-export interface PreparedSample {
-  readonly values: Float32Array;
-  readonly dims: readonly number[];
-}
-
-export interface Dataset {
-  readonly facts: DatasetFacts;
-  /** Class index of a sample; undefined where there are no labels. */
-  label(index: number): number | undefined;
-  /** @throws BAD_DATASET where the sample cannot be read, BAD_PREPROCESS where the record does not fit it */
-  load(index: number, preprocess: PreprocessRecord | undefined): Promise<PreparedSample>;
-  close(): Promise<void>;
-}
-
-export interface DatasetOptions {
-  /** A file with labels; see docs/data-sets.md for its forms. */
-  readonly labelsPath?: string | undefined;
-}
 
 /**
  * Opens a data set without decoding its samples.
@@ -50,12 +29,5 @@ export async function openDataset(path: string, options: DatasetOptions = {}): P
     hint: 'Choose a folder of PNG or JPEG pictures, an IDX (also .gz), NPY, NPZ or CSV file.',
     details: { path },
   });
-}
-
-/** What a data set is. Closes it again. */
-export async function inspectDataset(path: string, options: DatasetOptions = {}): Promise<DatasetFacts> {
-  const dataset = await openDataset(path, options);
-  await dataset.close();
-  return dataset.facts;
 }
 

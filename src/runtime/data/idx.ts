@@ -8,7 +8,7 @@ import { basename } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { EdgewiseError } from '../../base/errors.ts';
-import type { Dataset, DatasetOptions } from './dataset.ts';
+import type { Dataset, DatasetOptions } from './types.ts';
 import { labelsInOrder, numberedClasses } from './labels.ts';
 import { preparePicture } from './prepare.ts';
 

@@ -6,7 +6,7 @@ import { open, readFile, stat } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { inflateRaw } from 'node:zlib';
 import { EdgewiseError } from '../../base/errors.ts';
-import type { Dataset, DatasetOptions } from './dataset.ts';
+import type { Dataset, DatasetOptions } from './types.ts';
 import { labelsInOrder, numberedClasses } from './labels.ts';
 import { prepareNumbers, preparePicture } from './prepare.ts';
 

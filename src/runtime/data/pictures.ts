@@ -3,7 +3,7 @@ import { existsSync, opendirSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import sharp from 'sharp';
 import { EdgewiseError } from '../../base/errors.ts';
-import type { Dataset, DatasetOptions } from './dataset.ts';
+import type { Dataset, DatasetOptions } from './types.ts';
 import { readLabels, type Labels } from './labels.ts';
 import { preparePicture } from './prepare.ts';
 

@@ -6,7 +6,7 @@
 import sharp, { type Sharp } from 'sharp';
 import { EdgewiseError } from '../../base/errors.ts';
 import type { PreprocessRecord } from '../../base/ports.ts';
-import type { PreparedSample } from './dataset.ts';
+import type { PreparedSample } from './types.ts';
 
 /** A decoded picture, row by row, channels together. */
 export interface RawPicture {

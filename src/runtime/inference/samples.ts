@@ -3,7 +3,8 @@ import type { Tensor } from 'onnxruntime-node';
 import { EdgewiseError } from '../../base/errors.ts';
 import type { SampleSource, ValueDescription } from '../../base/ports.ts';
 import { seededRandom } from '../../base/random.ts';
-import { openDataset, type Dataset } from '../data/dataset.ts';
+import { openDataset } from '../data/dataset.ts';
+import type { Dataset } from '../data/types.ts';
 import { emptyArray, makeTensor } from './tensors.ts';
 
 export interface Sample {
