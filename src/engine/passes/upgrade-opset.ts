@@ -47,7 +47,8 @@ export const upgradeOpset = definePass({
     for (const version of versions) {
       const step = adapters[version];
       if (step === undefined) continue;
-      for (const node of [...graph.nodes]) {
+      const nodes = [...graph.nodes];
+      for (const node of nodes) {
         const adapt = node.domain === '' ? step[node.opType] : undefined;
         if (adapt === undefined) continue;
         const obstacle = adapt(node, {

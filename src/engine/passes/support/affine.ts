@@ -4,7 +4,7 @@
  */
 import { floatAttribute, intAttribute, makeFloat } from '../../onnx/attributes.ts';
 import type { Graph, Node } from '../../onnx/graph.ts';
-import type { Tensor } from '../../onnx/types.ts';
+import { DataType, type Tensor } from '../../onnx/types.ts';
 import type { PassContext } from '../define-pass.ts';
 import { constantFloats, isOp, replaceConstant } from './match.ts';
 import { allFinite, isFloat, makeFloats, newFloats, readFloats, type Floats } from './numbers.ts';
@@ -95,14 +95,35 @@ export function scaleWeight(weight: Tensor, scale: Float64Array, channelOf: (row
   const [rows = 1, columns = 1, ...kernel] = weight.dims;
   const inner = kernel.reduce((product, size) => product * size, 1);
   if (!values || values.length !== rows * columns * inner) return null;
+  const factors = new Float64Array(rows * columns);
+  for (let row = 0; row < rows; row++) for (let column = 0; column < columns; column++) factors[row * columns + column] = scale[channelOf(row, column)] ?? Number.NaN;
   const result: Floats = newFloats(weight.dataType, values.length);
-  for (let row = 0, at = 0; row < rows; row++) {
-    for (let column = 0; column < columns; column++) {
-      const factor = scale[channelOf(row, column)] ?? Number.NaN;
-      for (const end = at + inner; at < end; at++) result[at] = (values[at] as number) * factor;
+  const isFinite =
+    values instanceof Float32Array && result instanceof Float32Array ? scaleBlocks32(values, result, factors, inner) : scaleBlocks(values, result, factors, inner);
+  if (!isFinite) return null;
+  const tensor = makeFloats(weight.name, weight.dataType, weight.dims, result);
+  // Only rounding to float16, when the tensor is made, can still overflow.
+  return weight.dataType !== DataType.FLOAT16 || allFinite(readFloats(tensor) ?? [Number.NaN]) ? tensor : null;
+}
+
+/** Block i of `inner` elements times factors[i]; false where a result is not finite. One type of array only: this is the hot loop of a fold. */
+function scaleBlocks32(values: Float32Array, result: Float32Array, factors: Float64Array, inner: number): boolean {
+  let check = 0;
+  for (let block = 0, at = 0; block < factors.length; block++) {
+    const factor = factors[block] as number;
+    for (const end = at + inner; at < end; at++) {
+      const value = Math.fround((values[at] as number) * factor);
+      result[at] = value;
+      // 0 for a finite value, NaN else.
+      check += value - value;
     }
   }
-  return allFinite(result) ? makeFloats(weight.name, weight.dataType, weight.dims, result) : null;
+  return check === 0;
+}
+
+function scaleBlocks(values: Floats, result: Floats, factors: Float64Array, inner: number): boolean {
+  for (let i = 0; i < values.length; i++) result[i] = (values[i] as number) * (factors[Math.floor(i / inner)] as number);
+  return allFinite(result);
 }
 
 function store(graph: Graph, layer: Node, weight: Tensor, bias: Float64Array): 'done' | 'unshared' | null {
