@@ -1,142 +1,200 @@
 /**
- * Equalizes the channels between two convolutions, before anything is quantized.
+ * Makes the channels of activations alike in range, by moving factors between convolutions before anything is quantized.
  *
  *     B(relu(A(x)))  =  B'(relu(A'(x)))   with A' = A / s on its output channels, B' = B * s on its input channels, s > 0
  *
- * which is exact, since relu(x / s) = relu(x) / s. An activation has one scale for all its channels, so a channel that is small beside
- * others is left with a few of the 256 steps; weights have a scale for each output channel, so dividing A costs nothing. Where B is
- * depthwise its input channels are its output channels, so multiplying B costs nothing either and the channels are made equal. Else the
- * burden is shared between the activation and B's weights (Xiao et al., SmoothQuant, arXiv 2211.10438).
+ * which is exact, since relu(x / s) = relu(x) / s. An Add of two values, a pool or a concatenation-free chain keeps the factor of each
+ * channel, so all values that are added to one another have one s, which goes out of all convolutions that make them and into all that
+ * read them.
+ *
+ * Why: an activation has one scale for all its channels, so a channel that is small beside others is left with few of the 256 steps.
+ * Weights have a scale for each output channel, so dividing A costs nothing. Where B is depthwise its input channels are its output
+ * channels, and multiplying B costs nothing either; else the burden is shared between the activation and B's weights (Nagel et al.,
+ * arXiv 1906.04721; Xiao et al., arXiv 2211.10438).
  */
-import type { Graph } from '../onnx/graph.ts';
 import { intAttribute } from '../onnx/attributes.ts';
+import type { Graph } from '../onnx/graph.ts';
 import { floatTensor, tensorFloats } from '../onnx/tensor.ts';
-import type { Tensor } from '../onnx/types.ts';
+import type { Model } from '../onnx/types.ts';
 import type { PlannedUnit, QuantizationPlan } from './plan.ts';
+import { ProbeModel, type CalibrationContext } from './probe-model.ts';
 import { channelLayout, channelMagnitudes } from './quant-params.ts';
-import type { ValueStatistics } from './statistics.ts';
 
-/** No channel is scaled by more than this: a channel that was quiet on the calibration samples may not be so on others. */
-const LARGEST_SCALE = 16;
+/** No channel is scaled by more than this: one that was quiet on the calibration samples may not be so on others. */
+const LARGEST_SCALE = 4;
 /** Share of the burden that the weights take where B is not depthwise. */
 const SHARE = 0.5;
+/** The largest number of each channel settles early. */
+const SAMPLES = 32;
+
+/** Values that must have the same factor for each channel. */
+interface ChannelGroup {
+  readonly values: readonly string[];
+  readonly makers: readonly PlannedUnit[];
+  readonly readers: readonly PlannedUnit[];
+}
 
 /**
- * Rewrites weights in `plan` and `graph`; statistics follow.
- * @returns the plan with the new weights, and the number of pairs
+ * Rewrites the weights of `graph`, which computes the same afterwards. The plan's copies of them are stale then.
+ * @returns number of groups of values that were equalized
  */
-export function equalize(graph: Graph, plan: QuantizationPlan, statistics: Map<string, ValueStatistics>): { plan: QuantizationPlan; pairs: number } {
-  const weights = new Map<PlannedUnit, Weights>();
-  const uses = countUses(plan);
-  let pairs = 0;
-  for (const { first, second, value } of pairsOf(graph, plan)) {
-    const known = statistics.get(value);
-    if (!known?.channelMax || !first.weights || !second.weights) continue;
-    if (uses.get(first.weights.tensor.name) !== 1 || uses.get(second.weights.tensor.name) !== 1) continue;
-    const a = weights.get(first) ?? read(first);
-    const b = weights.get(second) ?? read(second);
-    const scales = scalesOf(known.channelMax, inputMagnitudes(second, b), isDepthwise(second));
-    scaleOutputs(a, scales);
-    scaleInputs(second, b, scales);
-    weights.set(first, a).set(second, b);
-    const channelMax = known.channelMax.map((max, channel) => max / (scales[channel] as number));
-    statistics.set(value, {
-      range: { min: 0, max: channelMax.reduce((x, y) => Math.max(x, y), 0) },
-      channelMax,
-      channelMean: known.channelMean?.map((mean, channel) => mean / (scales[channel] as number)) ?? null,
-    });
-    pairs++;
+export async function equalize(model: Model, graph: Graph, plan: QuantizationPlan, context: CalibrationContext): Promise<number> {
+  const groups = findGroups(graph, plan);
+  if (groups.length === 0) return 0;
+  const probes = new ProbeModel(model);
+  const keys = new Map<string, string>();
+  for (const { values } of groups) for (const value of values) keys.set(value, probes.add(value, 'channel-magnitude'));
+  const { source } = context;
+  const fewer = source.kind === 'generated' ? { ...source, count: Math.min(source.count, SAMPLES) } : { ...source, indices: source.indices.slice(0, SAMPLES) };
+  const seen = await probes.observe({ ...context, source: fewer });
+  let done = 0;
+  for (const group of groups) {
+    const magnitudes = group.values.map((value) => seen[keys.get(value) ?? '']?.channels ?? null);
+    const activations = relativeMagnitudes(magnitudes);
+    if (!activations || group.readers.some((unit) => inputChannels(graph, unit) !== activations.length) || group.makers.some((unit) => unit.weights?.channels !== activations.length)) continue;
+    const scales = scalesOf(activations, group.readers.map((unit) => (isDepthwise(unit) ? null : inputMagnitudes(graph, unit))));
+    for (const unit of group.makers) scaleOutputs(graph, unit, scales);
+    for (const unit of group.readers) scaleInputs(graph, unit, scales);
+    done++;
   }
-  const units = plan.units.map((unit) => withWeights(unit, weights.get(unit)));
-  return { plan: { ...plan, units }, pairs };
+  return done;
 }
 
-interface Weights {
-  readonly dims: readonly number[];
-  readonly values: Float32Array;
-  readonly bias: Float32Array | null;
-}
-
-/** A's output, after Relu, is read by B alone. */
-function* pairsOf(graph: Graph, plan: QuantizationPlan): Iterable<{ first: PlannedUnit; second: PlannedUnit; value: string }> {
-  const byInput = new Map<string, PlannedUnit>();
-  for (const unit of plan.units) if (unit.node.opType === 'Conv') byInput.set(unit.node.inputs[0] ?? '', unit);
-  for (const first of plan.units) {
-    const value = first.outputs[0] ?? '';
-    if (first.node.opType !== 'Conv' || first.absorbed?.opType !== 'Relu') continue;
-    const second = byInput.get(value);
-    if (second && graph.soleConsumer(value) === second.node) yield { first, second, value };
+/** Exported for tests. */
+export function findGroups(graph: Graph, plan: QuantizationPlan): ChannelGroup[] {
+  const parent = new Map<string, string>();
+  const find = (value: string): string => {
+    const up = parent.get(value);
+    return up === undefined || up === value ? value : find(up);
+  };
+  const makers = new Map<string, PlannedUnit>();
+  for (const unit of plan.units) {
+    const output = unit.outputs[0] ?? '';
+    makers.set(output, unit);
+    if (passesChannels(unit)) for (const index of unit.activations) parent.set(find(unit.node.inputs[index] ?? ''), find(output));
   }
-}
-
-/** Tied weights cannot be scaled for one place alone. */
-function countUses(plan: QuantizationPlan): Map<string, number> {
-  const uses = new Map<string, number>();
-  for (const { weights } of plan.units) {
-    for (const tensor of weights ? [weights.tensor] : []) uses.set(tensor.name, (uses.get(tensor.name) ?? 0) + 1);
+  const values = new Map<string, string[]>();
+  for (const value of makers.keys()) values.set(find(value), [...(values.get(find(value)) ?? []), value]);
+  const units = new Map(plan.units.map((unit) => [unit.node, unit]));
+  const groups: ChannelGroup[] = [];
+  for (const members of values.values()) {
+    const group = groupOf(graph, members, makers, units);
+    if (group) groups.push(group);
   }
-  return uses;
+  return groups;
 }
 
-function read({ weights }: PlannedUnit): Weights {
-  if (!weights) throw new Error('a unit without weights');
-  return { dims: weights.tensor.dims, values: tensorFloats(weights.tensor).slice(), bias: weights.bias && tensorFloats(weights.bias).slice() };
+/** Operators whose result has the factor of their input, channel by channel. */
+function passesChannels({ node, constants }: PlannedUnit): boolean {
+  if (node.opType === 'Add') return constants.length === 0;
+  return node.opType === 'MaxPool' || node.opType === 'AveragePool' || node.opType === 'GlobalAveragePool';
 }
 
-function withWeights(unit: PlannedUnit, changed: Weights | undefined): PlannedUnit {
-  if (!changed || !unit.weights) return unit;
-  const tensor = floatTensor(unit.weights.tensor.name, changed.dims, changed.values);
-  const bias: Tensor | null = changed.bias && unit.weights.bias && floatTensor(unit.weights.bias.name, unit.weights.bias.dims, changed.bias);
-  return { ...unit, weights: { ...unit.weights, tensor, bias } };
+function groupOf(graph: Graph, values: readonly string[], makers: ReadonlyMap<string, PlannedUnit>, units: ReadonlyMap<unknown, PlannedUnit>): ChannelGroup | null {
+  const makerUnits = new Set<PlannedUnit>();
+  const readers = new Set<PlannedUnit>();
+  for (const value of values) {
+    const maker = makers.get(value);
+    if (!maker || graph.isOutput(value) || (maker.absorbed && maker.absorbed.opType !== 'Relu')) return null;
+    if (maker.node.opType === 'Conv') {
+      if (!ownsWeights(graph, maker)) return null;
+      makerUnits.add(maker);
+    } else if (!passesChannels(maker)) return null;
+    else if (maker.activations.some((index) => !values.includes(maker.node.inputs[index] ?? ''))) return null;
+    for (const use of graph.uses(value)) {
+      const unit = units.get(use.node);
+      if (!unit || use.index < 0) return null;
+      if (unit.node.opType === 'Conv' && use.index === 0) {
+        if (!ownsWeights(graph, unit)) return null;
+        readers.add(unit);
+      } else if (!passesChannels(unit)) return null;
+    }
+  }
+  return readers.size > 0 && makerUnits.size > 0 ? { values, makers: [...makerUnits], readers: [...readers] } : null;
+}
+
+/** Weights and bias that nobody else reads, as initializers that can be replaced. */
+function ownsWeights(graph: Graph, { node }: PlannedUnit): boolean {
+  return node.inputs.slice(1).every((name) => name === '' || (graph.constant(name) !== undefined && graph.uses(name).length === 1 && !graph.isOutput(name)));
+}
+
+/** Share of its value's range that each channel takes, the largest over the values; null where one is not known. */
+function relativeMagnitudes(magnitudes: readonly (readonly number[] | null)[]): Float64Array | null {
+  const count = magnitudes[0]?.length ?? 0;
+  const result = new Float64Array(count);
+  for (const channels of magnitudes) {
+    if (!channels || channels.length !== count || !channels.every(Number.isFinite)) return null;
+    const largest = channels.reduce((a, b) => Math.max(a, b), 0);
+    if (largest > 0) channels.forEach((value, c) => (result[c] = Math.max(result[c] as number, value / largest)));
+  }
+  return result;
+}
+
+/** @param readers largest share of an output channel's weights that each input channel takes; null for a depthwise reader */
+function scalesOf(activations: Float64Array, readers: readonly (Float64Array | null)[]): Float64Array {
+  const dense = readers.filter((reader) => reader !== null);
+  const wanted = activations.map((activation, channel) => {
+    if (dense.length === 0 || activation === 0) return activation;
+    const weight = dense.reduce((largest, reader) => Math.max(largest, reader[channel] as number), 0);
+    return weight > 0 ? activation ** SHARE / weight ** (1 - SHARE) : 0;
+  });
+  const top = wanted.reduce((a, b) => Math.max(a, b), 0);
+  // A channel that is never active, or never read, keeps its scale.
+  return wanted.map((scale) => (scale > 0 ? Math.max(scale / top, 1 / LARGEST_SCALE) : 1));
 }
 
 function isDepthwise({ node, weights }: PlannedUnit): boolean {
   return (weights?.tensor.dims[1] ?? 0) === 1 && intAttribute(node, 'group', 1) > 1;
 }
 
-/** Input channel of each element of B: groups times input channels of a group. */
-function forInputs({ node }: PlannedUnit, { dims, values }: Weights, visit: (channel: number, index: number) => void): void {
+/** The weights as the graph has them now: an earlier group may have scaled them. */
+function weightsOf(graph: Graph, { node }: PlannedUnit): { name: string; dims: readonly number[]; values: Float32Array } {
+  const name = node.inputs[1] ?? '';
+  const tensor = graph.constant(name);
+  if (!tensor) throw new Error(`"${name}" is no constant`);
+  return { name, dims: tensor.dims, values: tensorFloats(tensor).slice() };
+}
+
+function inputChannels(graph: Graph, unit: PlannedUnit): number {
+  return (graph.constant(unit.node.inputs[1] ?? '')?.dims[1] ?? 0) * intAttribute(unit.node, 'group', 1);
+}
+
+/** Visits each element of B's weights with its input channel: groups times input channels of a group. */
+function forInputs({ node }: PlannedUnit, dims: readonly number[], size: number, visit: (channel: number, index: number) => void): void {
   const groups = intAttribute(node, 'group', 1);
   const [outputs = 0, inputs = 0] = dims;
-  const inner = values.length / (outputs * inputs);
+  const inner = size / (outputs * inputs);
   for (let o = 0, at = 0; o < outputs; o++) {
     const base = Math.floor(o / (outputs / groups)) * inputs;
     for (let i = 0; i < inputs; i++) for (let k = 0; k < inner; k++, at++) visit(base + i, at);
   }
 }
 
-/** Largest share of an output channel's range that each input channel takes. */
-function inputMagnitudes(unit: PlannedUnit, weights: Weights): Float32Array {
-  const layout = channelLayout(weights.dims, 0);
-  const outputMagnitudes = channelMagnitudes(weights.values, layout);
-  const result = new Float32Array((weights.dims[1] ?? 0) * intAttribute(unit.node, 'group', 1));
-  forInputs(unit, weights, (channel, index) => {
-    const whole = outputMagnitudes[Math.floor(index / layout.inner)] as number;
-    if (whole > 0) result[channel] = Math.max(result[channel] as number, Math.abs(weights.values[index] as number) / whole);
+function inputMagnitudes(graph: Graph, unit: PlannedUnit): Float64Array {
+  const { dims, values } = weightsOf(graph, unit);
+  const layout = channelLayout(dims, 0);
+  const whole = channelMagnitudes(values, layout);
+  const result = new Float64Array(inputChannels(graph, unit));
+  forInputs(unit, dims, values.length, (channel, index) => {
+    const largest = whole[Math.floor(index / layout.inner)] as number;
+    if (largest > 0) result[channel] = Math.max(result[channel] as number, Math.abs(values[index] as number) / largest);
   });
   return result;
 }
 
-function scalesOf(channelMax: Float32Array, magnitudes: Float32Array, depthwise: boolean): Float32Array {
-  const largest = channelMax.reduce((a, b) => Math.max(a, b), 0);
-  const wanted = channelMax.map((max, channel) => {
-    if (!(max > 0) || !(largest > 0)) return 1;
-    if (depthwise) return max / largest;
-    const weight = magnitudes[channel] as number;
-    return weight > 0 ? (max / largest) ** SHARE / weight ** (1 - SHARE) : 1;
-  });
-  const top = wanted.reduce((a, b) => Math.max(a, b), 0);
-  return wanted.map((scale, channel) => ((channelMax[channel] as number) > 0 ? Math.max(scale / top, 1 / LARGEST_SCALE) : 1));
-}
-
-function scaleOutputs({ values, bias }: Weights, scales: Float32Array): void {
+function scaleOutputs(graph: Graph, unit: PlannedUnit, scales: Float64Array): void {
+  const { name, dims, values } = weightsOf(graph, unit);
   const inner = values.length / scales.length;
   for (let i = 0; i < values.length; i++) values[i] = (values[i] as number) / (scales[Math.floor(i / inner)] as number);
-  if (bias) for (let c = 0; c < bias.length; c++) bias[c] = (bias[c] as number) / (scales[c] as number);
+  graph.setInitializer(floatTensor(name, dims, values));
+  const bias = graph.constant(unit.node.inputs[2] ?? '');
+  if (bias) graph.setInitializer(floatTensor(bias.name, bias.dims, tensorFloats(bias).map((value, c) => value / (scales[c] as number))));
 }
 
-function scaleInputs(unit: PlannedUnit, weights: Weights, scales: Float32Array): void {
-  forInputs(unit, weights, (channel, index) => {
-    weights.values[index] = (weights.values[index] as number) * (scales[channel] as number);
+function scaleInputs(graph: Graph, unit: PlannedUnit, scales: Float64Array): void {
+  const { name, dims, values } = weightsOf(graph, unit);
+  forInputs(unit, dims, values.length, (channel, index) => {
+    values[index] = (values[index] as number) * (scales[channel] as number);
   });
+  graph.setInitializer(floatTensor(name, dims, values));
 }

@@ -4,14 +4,16 @@
  */
 import { z } from 'zod';
 import { EdgewiseError } from '../../base/errors.ts';
+import { subProgress } from '../../base/progress.ts';
 import { describeNode } from '../onnx/attributes.ts';
 import { Graph, type Node } from '../onnx/graph.ts';
 import { opsetOf, type Model } from '../onnx/types.ts';
 import { copyModel } from '../passes/pipeline.ts';
 import { applyPlan } from './apply.ts';
-import { calibrateMinMax, type CalibrationContext } from './calibrate.ts';
+import { calibrate, observerOptions } from './calibrate.ts';
 import { equalize } from './equalize.ts';
 import { planQuantization, type PlannedUnit } from './plan.ts';
+import type { CalibrationContext } from './probe-model.ts';
 import { asymmetricU8, type QuantParams } from './quant-params.ts';
 
 /** DequantizeLinear has an axis since opset 13. */
@@ -22,11 +24,15 @@ export const staticInt8Options = z.strictObject({
   exclude: z.array(z.string()).default([]),
   /** Operator types that stay float. */
   excludeOps: z.array(z.string()).default([]),
+  observer: observerOptions.default({ kind: 'moving-average' }),
   /** Makes channels between convolutions equal in range first. */
   equalize: z.boolean().default(true),
   /** Takes back what rounding weights does to the mean of each output. */
   correctBias: z.boolean().default(true),
 });
+
+/** Share of the calibration's progress that looking for unequal channels takes. */
+const EQUALIZE_SHARE = 0.25;
 
 export type StaticInt8Options = z.output<typeof staticInt8Options>;
 
@@ -64,13 +70,19 @@ export async function quantizeStaticInt8(model: Model, options: StaticInt8Option
   const graph = new Graph(copy.graph);
   const excluded = new Set(options.exclude);
   const excludedOps = new Set(options.excludeOps);
-  const plan = planQuantization(graph, { exclude: (node) => excluded.has(node.name) || excluded.has(node.outputs[0] ?? '') || excludedOps.has(node.opType) });
+  const exclude = (node: Node): boolean => excluded.has(node.name) || excluded.has(node.outputs[0] ?? '') || excludedOps.has(node.opType);
+  let plan = planQuantization(graph, { exclude });
   if (!plan.units.some((unit) => unit.kind === 'compute')) throw nothingToDo(plan.left);
-  const statistics = new Map(await calibrateMinMax(model, plan, context));
-  const equalized = options.equalize ? equalize(graph, plan, statistics) : { plan, pairs: 0 };
-  const params = new Map<string, QuantParams>([...statistics].map(([root, { range }]) => [root, asymmetricU8(range)]));
-  const inputMean = (unit: PlannedUnit): Float32Array | null => (options.correctBias ? (statistics.get(unit.node.inputs[0] ?? '')?.channelMean ?? null) : null);
-  const stats = { ...applyPlan(graph, equalized.plan, params, { inputMean }), equalized: equalized.pairs };
+  let equalized = 0;
+  if (options.equalize) {
+    equalized = await equalize(copy, graph, plan, { ...context, progress: subProgress(context.progress, 0, EQUALIZE_SHARE) });
+    if (equalized > 0) plan = planQuantization(graph, { exclude });
+  }
+  const float: Model = { ...copy, graph: graph.toData() };
+  const { ranges, channelMeans } = await calibrate(float, graph, plan, options.observer, { ...context, progress: subProgress(context.progress, equalized > 0 ? EQUALIZE_SHARE : 0, 1) });
+  const params = new Map<string, QuantParams>([...ranges].map(([root, range]) => [root, asymmetricU8(range)]));
+  const inputMean = (unit: PlannedUnit): Float32Array | null => (options.correctBias ? (channelMeans.get(unit.node.inputs[0] ?? '') ?? null) : null);
+  const stats = { ...applyPlan(graph, plan, params, { inputMean }), equalized };
   const notes = plan.left.map(({ node, reason }) => `${describeNode(node)} stays float: ${reason}.`);
   return { model: { ...copy, graph: graph.toData() }, changed: true, stats, notes };
 }

@@ -12,7 +12,7 @@ export type ObservationKind = z.infer<typeof kind>;
 
 /** `null` stands for a number that JSON does not know: infinite or not a number. */
 const json = z.number().nullable().transform((value) => value ?? Number.NaN);
-const observation = z.object({ samples: z.number(), min: json, max: json, channels: z.array(json).nullable() });
+const observation = z.object({ samples: z.number(), min: json, max: json, /** Of all numbers seen. */ mean: json, channels: z.array(json).nullable() });
 
 /** By output name. */
 export const calibrationResult = z.record(z.string(), observation);
@@ -22,6 +22,8 @@ interface State {
   samples: number;
   min: number;
   max: number;
+  sum: number;
+  count: number;
   channels: Float64Array | null;
 }
 
@@ -37,13 +39,15 @@ export class CalibrationReducer implements TensorReducer {
     if (data.length === 0) return;
     const observed = this.#kinds[tensor] ?? 'range';
     let state = this.#states.get(tensor);
-    if (!state) this.#states.set(tensor, (state = { samples: 0, min: Number.POSITIVE_INFINITY, max: Number.NEGATIVE_INFINITY, channels: null }));
+    if (!state) this.#states.set(tensor, (state = { samples: 0, min: Number.POSITIVE_INFINITY, max: Number.NEGATIVE_INFINITY, sum: 0, count: 0, channels: null }));
     for (let i = 0; i < data.length; i++) {
       const value = data[i] as number;
       // Math.min keeps a NaN once it is there: a range that was ever undefined stays so.
       state.min = Math.min(state.min, value);
       state.max = Math.max(state.max, value);
+      state.sum += value;
     }
+    state.count += data.length;
     if (observed !== 'range') this.#addChannels(state, observed, data, dims);
     state.samples++;
   }
@@ -51,9 +55,9 @@ export class CalibrationReducer implements TensorReducer {
   result(): unknown {
     const plain = (value: number): number | null => (Number.isFinite(value) ? value : null);
     return Object.fromEntries(
-      [...this.#states].map(([tensor, { samples, min, max, channels }]) => {
+      [...this.#states].map(([tensor, { samples, min, max, sum, count, channels }]) => {
         const scale = this.#kinds[tensor] === 'channel-mean' ? 1 / samples : 1;
-        return [tensor, { samples, min: plain(min), max: plain(max), channels: channels && Array.from(channels, (value) => plain(value * scale)) }];
+        return [tensor, { samples, min: plain(min), max: plain(max), mean: plain(sum / count), channels: channels && Array.from(channels, (value) => plain(value * scale)) }];
       }),
     );
   }
