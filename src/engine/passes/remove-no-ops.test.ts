@@ -61,6 +61,7 @@ describe('keeps', () => {
     ['Squeeze without axes', op('Squeeze', ['a'], ['b']), { shape: [4, 1] }],
     ['Expand to a higher rank', op('Expand', ['a', 'p'], ['b']), { shape: [4], initializers: [ints('p', [1, 1])] }],
     ['Add 0 that broadcasts up', op('Add', ['a', 'z'], ['b']), { shape: [1, 4], initializers: [floatTensor('z', [3, 4], new Float32Array(12))] }],
+    ['Add 0 that raises the rank', op('Add', ['a', 'z'], ['b']), { shape: [2, 4], initializers: [floatTensor('z', [1, 1, 1], new Float32Array(1))] }],
     ['Add of a sign', op('Add', ['a', 'z'], ['b']), { initializers: [randomTensor('z', [1])] }],
     ['Sub from 0', op('Sub', ['z', 'a'], ['b']), { initializers: [floatTensor('z', [1], Float32Array.of(0))] }],
     ['1 divided by', op('Div', ['z', 'a'], ['b']), { initializers: [floatTensor('z', [1], Float32Array.of(1))] }],
