@@ -12,6 +12,8 @@ import { electronExecutable } from '../../scripts/lib/electron-executable.mjs';
 
 const root = join(import.meta.dirname, '../..');
 
+export const browserArguments = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+
 export interface Host {
   readonly page: Page;
   readonly dataFolder: string;
@@ -44,7 +46,8 @@ export const test = base.extend<{ host: Host } & Options>({
   },
 });
 
-test.beforeEach(({}, info) => {
+test.beforeEach(async () => {
+  const info = test.info();
   test.skip(info.project.metadata['host'] === 'desktop' && electronExecutable() === undefined, "Electron's executable is not on this machine");
 });
 
@@ -72,8 +75,9 @@ async function listen(page: Page, complaints: string[]): Promise<void> {
 export interface Served {
   readonly url: string;
   readonly pid: number;
-  readonly output: () => string;
   close(): Promise<void>;
+  /** Ends it as a power cut would. */
+  kill(): Promise<void>;
 }
 
 /** Starts `edgewise serve` on a free port and waits for the address it prints. */
@@ -95,9 +99,12 @@ export async function serve(dataFolder: string, firstRun: boolean): Promise<Serv
   return {
     url,
     pid: child.pid ?? 0,
-    output: () => output,
     close: async () => {
       child.kill('SIGTERM');
+      await ended;
+    },
+    kill: async () => {
+      child.kill('SIGKILL');
       await ended;
     },
   };
@@ -107,7 +114,7 @@ async function openBrowser(dataFolder: string, firstRun: boolean, complaints: st
   const served = await serve(dataFolder, firstRun);
   const browser = await chromium.launch({
     executablePath: chromiumExecutable() ?? '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+    args: browserArguments,
   });
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: 'en-GB', acceptDownloads: true });
   const page = await context.newPage();

@@ -43,7 +43,7 @@ async function installPackages(root, log) {
 }
 
 async function buildAll(root, log) {
-  const inputs = hashOf(BUILD_INPUTS.flatMap((name) => [...fingerprint(join(root, name))]));
+  const inputs = hashOf(BUILD_INPUTS.flatMap((name) => Array.from(fingerprint(join(root, name)))));
   const stamp = join(root, 'out/.edgewise-built');
   if (readStamp(stamp) === inputs && BUILD_OUTPUTS.every((name) => existsSync(join(root, name)))) return log('build: up to date');
   log('build: desktop shell, command line and page ...');
@@ -55,15 +55,15 @@ async function buildAll(root, log) {
   log(`build: done in ${seconds(started)} s`);
 }
 
-function* fingerprint(path) {
+function* fingerprint(path, name = '') {
   const stats = statSync(path, { throwIfNoEntry: false });
   if (stats === undefined) return;
   if (!stats.isDirectory()) {
-    yield `${path}:${stats.size}:`;
+    yield `${name}:${stats.size}:`;
     yield readFileSync(path);
     return;
   }
-  for (const name of readdirSync(path).sort()) if (!name.endsWith('.test.ts')) yield* fingerprint(join(path, name));
+  for (const entry of readdirSync(path).sort()) if (!entry.endsWith('.test.ts')) yield* fingerprint(join(path, entry), `${name}/${entry}`);
 }
 
 function hashOf(parts) {

@@ -4,14 +4,12 @@
  * measured statistics, and the classifier is a ridge regression in closed form. Deliberately as an exporter leaves a network:
  * BatchNorm not folded, a Dropout and an Identity that do nothing.
  */
-import { createRequire } from 'node:module';
+import { InferenceSession, Tensor as RuntimeTensor } from 'onnxruntime-node';
 import { encodeModel, type Attribute, type GraphData, type Model, type NodeData, type Tensor } from '../../src/engine/onnx/index.ts';
 import { makeFloat, makeInt, makeInts } from '../../src/engine/onnx/attributes.ts';
 import { floatTensor } from '../../src/engine/onnx/tensor.ts';
 import { seededRandom } from '../../src/base/random.ts';
 import { PICTURE_SIZE } from './pictures.ts';
-
-const ort = createRequire(import.meta.url)('onnxruntime-node') as typeof import('onnxruntime-node');
 
 interface LayerPlan {
   readonly channels: number;
@@ -242,13 +240,13 @@ function networkOf(learnt: readonly Learnt[], head: Head, end: 'relu' | 'linear'
 }
 
 async function outputsOf(model: Model, pictures: readonly Float32Array[]): Promise<Float32Array[]> {
-  const session = await ort.InferenceSession.create(Buffer.concat([...encodeModel(model).chunks]), { logSeverityLevel: 3 });
+  const session = await InferenceSession.create(Buffer.concat([...encodeModel(model).chunks]), { logSeverityLevel: 3 });
   const result: Float32Array[] = [];
   for (let at = 0; at < pictures.length; at += BATCH) {
     const batch = pictures.slice(at, at + BATCH);
     const data = new Float32Array(batch.length * (batch[0]?.length ?? 0));
     batch.forEach((picture, i) => data.set(picture, i * picture.length));
-    const { scores } = await session.run({ picture: new ort.Tensor('float32', data, [batch.length, 3, PICTURE_SIZE, PICTURE_SIZE]) });
+    const { scores } = await session.run({ picture: new RuntimeTensor('float32', data, [batch.length, 3, PICTURE_SIZE, PICTURE_SIZE]) });
     const values = scores?.data as Float32Array;
     const size = values.length / batch.length;
     for (let i = 0; i < batch.length; i++) result.push(values.slice(i * size, (i + 1) * size));
