@@ -4,6 +4,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { InferenceSession, Tensor as RuntimeTensor } from 'onnxruntime-node';
+import { EdgewiseError } from '../../src/base/errors.ts';
 import type { TensorElementType, TensorValue } from '../../src/base/ports.ts';
 import { seededRandom } from '../../src/base/random.ts';
 import { Budget } from '../../src/engine/onnx/limits.ts';
@@ -22,6 +23,9 @@ export interface SimplifyCase {
   readonly outputs: string | null;
   /** Inputs are 0, 1/n, 2/n, ... (the operator suites' light models) instead of seeded numbers. */
   readonly ramp?: boolean;
+  /** Passes to run; `simplify` where left out. A refusal by one of them is no change. */
+  readonly passes?: readonly string[];
+  readonly options?: Readonly<Record<string, unknown>>;
 }
 
 export interface SimplifyOutcome {
@@ -192,7 +196,13 @@ async function simplifyCase(given: SimplifyCase, enter: (stage: string) => void)
     if (random) return outcome('skipped', `not the same twice: ${random[0]}`);
   }
   enter('simplify');
-  const result = await runPasses(model, simplifyOrder, { clock: () => performance.now(), evaluate });
+  let result: Awaited<ReturnType<typeof runPasses>>;
+  try {
+    result = await runPasses(model, given.passes ?? simplifyOrder, { clock: () => performance.now(), evaluate, ...(given.options ? { options: given.options } : {}) });
+  } catch (error) {
+    if (error instanceof EdgewiseError && error.code.startsWith('UNSUPPORTED_')) return outcome('skipped', `refused: ${error.message}`);
+    throw error;
+  }
   const facts = { nodesBefore: model.graph.nodes.length, nodesAfter: result.model.graph.nodes.length, passes: result.steps.filter((step) => step.changed).map((step) => step.pass) };
   if (!result.settled) return outcome('changed', 'did not settle', facts);
   enter('after');

@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { sharedData, sharedModel } from '../../../test/support/shared-data.ts';
 import type { SimplifyCase, SimplifyOutcome } from '../../../test/support/simplify-case-process.ts';
+import { simplifyOrder } from './index.ts';
 
 const program = fileURLToPath(new URL('../../../test/support/simplify-case-process.ts', import.meta.url));
 const CASE_MS = 60_000;
@@ -62,6 +63,10 @@ function lightCases(): SimplifyCase[] {
   return globSync(join(sharedModel('onnx-backend-light'), '*.onnx')).sort().map((model) => ({ model, inputs: null, outputs: model.replace(/\.onnx$/, '_output_'), ramp: true }));
 }
 
+function transformCases(): SimplifyCase[] {
+  return globSync(join(sharedModel('onnxruntime-testdata/transform'), '**/*.onnx')).sort().map((model) => ({ model, inputs: null, outputs: null }));
+}
+
 /** Checks and prints: how many there are, how many the runtime reproduces, how many of those held. */
 async function check(name: string, cases: readonly SimplifyCase[], atLeast: number): Promise<void> {
   const outcomes = [...(await runAll(cases))];
@@ -81,8 +86,15 @@ it.skipIf(without)('onnx-backend-simple (needs the shared models)', () => check(
 it.skipIf(without)('onnx-backend-pytorch-converted (needs the shared models)', () => check('onnx-backend-pytorch-converted', backendCases('onnx-backend-pytorch-converted'), 59), 600_000);
 it.skipIf(without)('onnx-backend-pytorch-operator (needs the shared models)', () => check('onnx-backend-pytorch-operator', backendCases('onnx-backend-pytorch-operator'), 24), 600_000);
 it.skipIf(without)('onnx-backend-node (needs the shared models)', () => check('onnx-backend-node', backendCases('onnx-backend-node'), 620), 600_000);
+it.skipIf(without)('onnxruntime-testdata/transform (needs the shared models)', () => check('transform', transformCases(), 365), 600_000);
+
 it.skipIf(without)(
-  'onnxruntime-testdata/transform (needs the shared models)',
-  () => check('transform', globSync(join(sharedModel('onnxruntime-testdata/transform'), '**/*.onnx')).sort().map((model) => ({ model, inputs: null, outputs: null })), 365),
+  'every suite, brought to opset 21 and simplified (needs the shared models)',
+  () => {
+    const suites = ['onnx-backend-simple', 'onnx-backend-pytorch-converted', 'onnx-backend-pytorch-operator', 'onnx-backend-node'];
+    const upgrade = { passes: ['upgrade-opset', ...simplifyOrder], options: { 'upgrade-opset': { to: 21 } } };
+    const cases = [...suites.flatMap(backendCases), ...lightCases(), ...transformCases()];
+    return check('opset 21', cases.map((given) => Object.assign({}, given, upgrade)), 980);
+  },
   600_000,
 );

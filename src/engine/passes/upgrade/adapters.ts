@@ -92,7 +92,10 @@ const resizeTo11: Adapter = (node, { graph }) => {
 
 const scatterTo11: Adapter = (node, { graph }) => graph.setOpType(node, 'ScatterElements');
 
+/** The mask of a Dropout that drops nothing was undefined, and is all true from opset 12 on: onnxruntime gives false before. */
 const dropoutTo12: Adapter = (node, { graph }) => {
+  const mask = node.outputs[1] ?? '';
+  if (mask !== '' && (graph.isOutput(mask) || graph.uses(mask).length > 0)) return 'its mask is read, which opset 12 defines in another way';
   const ratio = floatAttribute(node, 'ratio', 0.5);
   graph.setAttribute(node, 'ratio', undefined);
   graph.setInput(node, 1, graph.addInitializer(floatTensor(`${node.outputs[0] ?? ''}_ratio`, [], Float32Array.of(ratio))));
@@ -150,6 +153,8 @@ const gridSampleTo20: Adapter = (node, { graph }) => {
 
 const otherMeaning = (version: string): Adapter => () => `it means something else from opset ${version} on`;
 
+const notYetStandard: Adapter = () => 'it is a runtime\'s own operator there, not the standard one';
+
 /** The DFT's axis becomes an input, and its default changes from 1 to -2. */
 const dftTo20: Adapter = (node, { graph }) => {
   const axis = intAttribute(node, 'axis', 1);
@@ -172,6 +177,8 @@ export const adapters: Readonly<Record<number, Readonly<Record<string, Adapter>>
   },
   14: { BatchNormalization: batchNormTo14 },
   16: { RoiAlign: roiAlignTo16 },
+  // Runtimes knew operators of these names before the standard did, with looser types.
+  17: { LayerNormalization: notYetStandard, SimplifiedLayerNormalization: notYetStandard },
   18: { ...Object.fromEntries(REDUCTIONS.map((name) => [name, axesToInput])), Split: splitTo18 },
   20: { GridSample: gridSampleTo20, DFT: dftTo20 },
   21: { GroupNormalization: otherMeaning('21') },
