@@ -39,7 +39,7 @@ export async function calibrate(model: Model, graph: Graph, plan: QuantizationPl
   const histograms = observer.kind === 'percentile' || observer.kind === 'mse' || observer.kind === 'entropy';
   const split = histograms ? 0.4 : 1;
   const probes = new ProbeModel(model);
-  const keys = roots.map((value) => ({ value, min: hasMinimum(value) ? null : probes.add(value.name, 'min'), max: hasMaximum(graph, value) ? null : probes.add(value.name, 'max') }));
+  const keys = roots.map((value) => ({ value, min: value.known.min ? null : probes.add(value.name, 'min'), max: value.known.max ? null : probes.add(value.name, 'max') }));
   const means = addMeans(plan, probes);
   const seen = await probes.observe({ ...context, progress: subProgress(context.progress, 0, split) });
   const averages = observer.kind === 'moving-average';
@@ -63,15 +63,6 @@ export async function calibrate(model: Model, graph: Graph, plan: QuantizationPl
   return { ranges, channelMeans };
 }
 
-function hasMinimum({ bounds }: PlannedValue): boolean {
-  return Number.isFinite(bounds.min);
-}
-
-/** A Clip's upper bound is measured all the same, since the data may stay far below it. */
-function hasMaximum(graph: Graph, { name, bounds }: PlannedValue): boolean {
-  return Number.isFinite(bounds.max) && graph.producer(name)?.opType !== 'Clip';
-}
-
 function addMeans(plan: QuantizationPlan, probes: ProbeModel): Map<string, string> {
   const means = new Map<string, string>();
   for (const { node } of plan.units) {
@@ -87,7 +78,7 @@ function addMeans(plan: QuantizationPlan, probes: ProbeModel): Map<string, strin
 async function narrow(model: Model, graph: Graph, roots: readonly PlannedValue[], observer: ObserverOptions, ranges: Map<string, Range>, context: CalibrationContext): Promise<void> {
   const probes = new ProbeModel(model);
   // What comes in from outside keeps its whole range: a picture's white is no outlier.
-  const searched = roots.filter((value) => !(hasMinimum(value) && hasMaximum(graph, value)) && !graph.isInput(value.name));
+  const searched = roots.filter((value) => !(value.known.min && value.known.max) && !graph.isInput(value.name));
   for (const { name } of searched) probes.addWhole(name);
   const seen = await probes.histograms(context);
   for (const value of searched) {

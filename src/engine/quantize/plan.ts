@@ -11,7 +11,9 @@
  */
 import type { Graph, Node } from '../onnx/graph.ts';
 import { DataType } from '../onnx/types.ts';
+import { limitsOf } from './limits.ts';
 import { activationBounds, activationInputs, constantTensor, operatorKind, weightsOf, type OperatorKind, type Weights } from './operators.ts';
+import type { Range } from './quant-params.ts';
 
 export interface PlannedUnit {
   readonly node: Node;
@@ -33,8 +35,10 @@ export interface PlannedValue {
   readonly name: string;
   /** The value whose parameters it has: itself, or what a movement operator took it from. */
   readonly root: string;
-  /** Bounds that hold whatever the data are, for example [0, 1] after a Sigmoid. */
-  readonly bounds: { readonly min: number; readonly max: number };
+  /** No range goes beyond them. */
+  readonly bounds: Range;
+  /** Where the range ends whatever the data are, so that nothing has to be measured: [0, 1] after a Sigmoid, [0, ?] after Relu. */
+  readonly known: { readonly min: boolean; readonly max: boolean };
   /** True where a chosen unit makes it. */
   readonly made: boolean;
 }
@@ -50,8 +54,6 @@ export interface PlanOptions {
   /** True for a node that must stay float. */
   readonly exclude?: (node: Node) => boolean;
 }
-
-const UNBOUNDED = { min: Number.NEGATIVE_INFINITY, max: Number.POSITIVE_INFINITY };
 
 export function planQuantization(graph: Graph, options: PlanOptions = {}): QuantizationPlan {
   const left: { node: Node; reason: string }[] = [];
@@ -163,41 +165,23 @@ function planValues(graph: Graph, units: readonly PlannedUnit[], chosen: Readonl
   const read = new Set<string>();
   for (const unit of units) for (const index of unit.activations) read.add(unit.node.inputs[index] ?? '');
   const values = new Map<string, PlannedValue>();
-  const add = (name: string, root: string, bounds: PlannedValue['bounds'], made: boolean): void => {
-    if (!values.has(name)) values.set(name, { name, root, bounds, made });
+  const add = (name: string, made: boolean, maker: Node | undefined): void => {
+    if (!values.has(name)) values.set(name, { name, root: name, made, ...limitsOf(graph, name, maker) });
   };
   for (const unit of units) {
     for (const index of unit.activations) {
       const name = unit.node.inputs[index] ?? '';
       const producer = graph.producer(name);
-      if (!producer || !chosen.has(producer)) add(name, name, producer ? boundsOf(graph, producer) : UNBOUNDED, false);
+      if (!producer || !chosen.has(producer)) add(name, false, producer);
     }
     // Conv has no kernel from int8 to float; Gemm and MatMul have one.
     const quantizes = unit.kind !== 'compute' || unit.node.opType === 'Conv';
     for (const output of unit.outputs) {
       if (!quantizes && !read.has(output)) continue;
-      if (unit.kind === 'movement') {
-        const source = values.get(unit.node.inputs[0] ?? '');
-        add(output, source?.root ?? output, source?.bounds ?? UNBOUNDED, true);
-      } else add(output, output, boundsOf(graph, unit.absorbed ?? unit.node), true);
+      const source = unit.kind === 'movement' ? values.get(unit.node.inputs[0] ?? '') : undefined;
+      if (source) values.set(output, { ...source, name: output, made: true });
+      else add(output, true, unit.absorbed ?? unit.node);
     }
   }
   return values;
-}
-
-/** What the operator's own formula promises of its result. */
-function boundsOf(graph: Graph, node: Node): { min: number; max: number } {
-  switch (node.opType) {
-    case 'Sigmoid':
-    case 'HardSigmoid':
-    case 'Softmax':
-      return { min: 0, max: 1 };
-    case 'Tanh':
-      return { min: -1, max: 1 };
-    case 'Relu':
-    case 'Clip':
-      return activationBounds(graph, node) ?? UNBOUNDED;
-    default:
-      return UNBOUNDED;
-  }
 }
