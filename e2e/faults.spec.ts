@@ -41,8 +41,8 @@ for (const entry of ['inference-child', 'job-process']) {
   });
 }
 
-test('the host is killed in the middle of a run: the next start tells and runs it again', async ({}, info) => {
-  test.skip(info.project.metadata['host'] === 'desktop', 'the browser host is started by hand here');
+test('the host is killed in the middle of a run: the next start tells and runs it again', async () => {
+  test.skip(test.info().project.metadata['host'] === 'desktop', 'the browser host is started by hand here');
   const dataFolder = mkdtempSync(join(tmpdir(), 'edgewise-e2e-'));
   const browser = await chromium.launch({ executablePath: chromiumExecutable() ?? '/usr/bin/chromium', args: browserArguments });
   try {
