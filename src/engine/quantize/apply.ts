@@ -7,6 +7,7 @@ import { makeFloat, makeInt } from '../onnx/attributes.ts';
 import { bytesOf, floatTensor, int32Tensor, makeTensor, tensorFloats } from '../onnx/tensor.ts';
 import { DataType, type Tensor } from '../onnx/types.ts';
 import { biasCorrection } from './bias-correction.ts';
+import { keepFloat } from './keep-float.ts';
 import { constantTensor, type Weights } from './operators.ts';
 import type { PlannedUnit, QuantizationPlan } from './plan.ts';
 import {
@@ -63,6 +64,7 @@ export function applyPlan(graph: Graph, plan: QuantizationPlan, params: Readonly
     if (value.made) writer.quantizeMade(value.name, paramsOf(value.name));
     else writer.quantizeForeign(value.name, paramsOf(value.name), readers.get(value.name) ?? []);
   }
+  keepFloat(graph);
   removeUnused(graph);
   const count = (opType: string): number => plan.units.filter((unit) => unit.node.opType === opType).length;
   return {
