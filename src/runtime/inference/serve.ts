@@ -29,6 +29,8 @@ type Report = (done: number, of: number) => Promise<void>;
 
 /** Serves until the parent is gone. */
 export function serveInference({ channel, reducers }: ServeOptions): void {
+  // Where there is a Float16Array, the runtime's JavaScript side makes float16 tensors of it, which its native side does not know.
+  Reflect.deleteProperty(globalThis, 'Float16Array');
   const sessions = createSessions();
   const send = (reply: Reply): void => channel.send(reply);
   let queue = Promise.resolve();
