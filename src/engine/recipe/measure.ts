@@ -1,6 +1,7 @@
 /** What the result is worth against the original: fidelity, accuracy where there are labels, and latency, all on the same samples. */
 import type { InferenceSession, SampleSource } from '../../base/ports.ts';
 import type { OptimizeReport } from '../../contract/records/report.ts';
+import { accuracyLine, fidelityLine, latencyLine } from './log-lines.ts';
 import type { Stages } from './stages.ts';
 import { pairedDrop } from './statistics.ts';
 import type { RunRecipeOptions } from './types.ts';
@@ -15,9 +16,10 @@ export interface MeasureOptions {
 }
 
 export async function measure(options: RunRecipeOptions, { evaluation, labelled, outputPath, stages }: MeasureOptions): Promise<Measurements> {
-  const { runner, modelPath, signal, threads, seed } = options;
+  const { runner, modelPath, signal, threads, seed, log } = options;
   const quality = await withSessions(options, modelPath, outputPath, {}, async (before, after) => {
     const fidelity = await runner.compare(before, after, evaluation, { signal, progress: stages.enter('fidelity') });
+    log('info', fidelityLine(fidelity));
     if (!labelled) return { fidelity, accuracy: null };
     const progress = stages.enter('accuracy');
     const half = (from: number) => (update: Parameters<typeof progress>[0]) => progress({ ...update, fraction: from + update.fraction / 2 });
@@ -29,12 +31,16 @@ export async function measure(options: RunRecipeOptions, { evaluation, labelled,
       correctBefore && correctAfter
         ? pairedDrop(correctBefore, correctAfter, seed)
         : { mean: accuracyBefore.top1 - accuracyAfter.top1, ci95: [-1, 1] as [number, number] };
-    return { fidelity, accuracy: { before: accuracyBefore, after: accuracyAfter, topOneDrop } };
+    const accuracy = { before: accuracyBefore, after: accuracyAfter, topOneDrop };
+    log('info', accuracyLine(accuracy));
+    return { fidelity, accuracy };
   });
   const latency = await withSessions(options, modelPath, outputPath, { threads }, (before, after) =>
     runner.latency(before, after, evaluation, { signal, progress: stages.enter('latency') }),
   );
-  return { ...quality, latency: { ...latency, ci95: [latency.ci95[0], latency.ci95[1]] } };
+  const measured: OptimizeReport['latency'] = { ...latency, ci95: [latency.ci95[0], latency.ci95[1]] };
+  log('info', latencyLine(measured));
+  return { ...quality, latency: measured };
 }
 
 async function withSessions<T>(

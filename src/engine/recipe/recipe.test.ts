@@ -67,6 +67,16 @@ describe('running a recipe', () => {
     expect(new Set(seen.map((update) => update.stage))).toEqual(new Set(['read', 'simplify', 'calibrate', 'quantize', 'write', 'fidelity', 'latency']));
   });
 
+  it('tells its log what it began with, each step, each measurement and how it ended, in that order', async () => {
+    const lines: string[] = [];
+    const { report } = await runRecipe(await optionsFor(parseRecipe({ ...builtInRecipes['int8'], gates: [{ metric: 'bytes', op: '<=', value: 10 }] }), { log: (_level, line) => lines.push(line) }));
+    const at = (start: string): number => lines.findIndex((line) => line.startsWith(start));
+    const places = ['Recipe int8 (simplify, quantize-static-int8) on small <b>: ', 'No data: 16 generated inputs to calibrate on', ...report.steps.map(({ pass }) => `${pass}: `), 'Fidelity on ', 'Latency: ', 'Gate bytes <= 10: not met', 'Done in '].map(at);
+    expect(places).not.toContain(-1);
+    expect(places).toEqual(places.toSorted((a, b) => a - b));
+    expect(places.at(-1)).toBe(lines.length - 1);
+  });
+
   it('gives the same model for the same seed', async () => {
     const recipe = builtInRecipes['int8'] as Recipe;
     const [first, second] = [await runRecipe(await optionsFor(recipe)), await runRecipe(await optionsFor(recipe))];

@@ -3,8 +3,9 @@ import type { SampleSource } from '../../base/ports.ts';
 import type { OptimizeReport, ReportSide } from '../../contract/records/report.ts';
 import { modelFacts } from '../onnx/facts.ts';
 import { encodeModel } from '../onnx/index.ts';
-import type { Model } from '../onnx/types.ts';
+import { opsetOf, type Model } from '../onnx/types.ts';
 import { evaluateGates } from './gates.ts';
+import { dataLines, endLine, gateLine, startLine } from './log-lines.ts';
 import { measure } from './measure.ts';
 import { runSteps } from './run-steps.ts';
 import { Stages, type Stage } from './stages.ts';
@@ -27,6 +28,9 @@ export async function runRecipe(options: RunRecipeOptions): Promise<RunRecipeRes
   stages.enter('read');
   const input = side(options.model, options.inputBytes, options.inputSha256);
   const sources = sourcesOf(data, seed);
+  const say = (line: string): void => options.log('info', line);
+  say(startLine({ recipe, modelName: options.modelName, input, opset: opsetOf(options.model), seed, verify: options.verify }));
+  dataLines(data, { calibration: GENERATED_CALIBRATION, evaluation: GENERATED_EVALUATION }, learns).forEach(say);
 
   const { model, steps, warnings: stepWarnings } = await runSteps(options, sources, stages);
 
@@ -52,6 +56,8 @@ export async function runRecipe(options: RunRecipeOptions): Promise<RunRecipeRes
     seconds: (clock() - started) / 1000,
     peakRssBytes: Math.round(runner.peakRssBytes()),
   };
+  gates.map(gateLine).forEach(say);
+  say(endLine(report));
   options.progress({ stage: 'write', fraction: 1 });
   return { model, outputPath, report, gatesMet: gates.every((gate) => gate.met) };
 }

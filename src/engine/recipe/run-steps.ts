@@ -9,6 +9,7 @@ import { passByName, simplifyOrder } from '../passes/index.ts';
 import { runPasses, type PassStep, type VerifyPass } from '../passes/pipeline.ts';
 import { MIN_QDQ_OPSET, quantizedNode, quantizeStaticInt8, staticInt8Options } from '../quantize/static-int8.ts';
 import type { SampleSource } from '../../base/ports.ts';
+import { stepLine } from './log-lines.ts';
 import type { Stages } from './stages.ts';
 import { SIMPLIFY, simplifyOptions, STATIC_INT8 } from './steps.ts';
 import type { RunRecipeOptions } from './types.ts';
@@ -97,7 +98,7 @@ class StepRunner {
 
   #record(step: PassStep): void {
     if (step.undone !== undefined) this.#warn(`The step "${step.pass}" was undone, since the outputs changed: ${step.undone}.`);
-    this.steps.push({
+    this.#add({
       pass: step.pass,
       changed: step.changed,
       stats: { ...step.stats },
@@ -120,7 +121,7 @@ class StepRunner {
     this.model = result.model;
     this.#bytes = encodedBytes(this.model);
     if (!result.changed) for (const note of result.notes) this.#warn(note);
-    this.steps.push({
+    this.#add({
       pass: STATIC_INT8, changed: result.changed, stats: { ...result.stats }, notes: [...result.notes], ms: clock() - start,
       nodesAfter: this.model.graph.nodes.length, bytesAfter: this.#bytes, verified: null,
     });
@@ -136,6 +137,11 @@ class StepRunner {
     } finally {
       await runner.close(session);
     }
+  }
+
+  #add(step: ReportStep): void {
+    this.steps.push(step);
+    this.#options.log('info', stepLine(step));
   }
 
   #warn(message: string): void {
