@@ -80,11 +80,15 @@ export function createInferenceRunner(options: InferenceRunnerOptions): BenchRun
     child.handle.kill();
   };
 
+  const lookAtMemory = (child: Child): void => {
+    const bytes = peakResidentBytes(child.handle.pid);
+    if (bytes !== undefined) noteMemory(child, bytes);
+  };
+
   const look = (): void => {
     const child = current;
     if (child === undefined) return;
-    const bytes = residentBytes(child.handle.pid);
-    if (bytes !== undefined) noteMemory(child, bytes);
+    lookAtMemory(child);
     if (child.waiting.size > 0 && performance.now() - child.lastSign > limits.quietSeconds * 1000) {
       const [first] = child.waiting.values();
       end(child, new EdgewiseError('RESOURCE_LIMIT', `The runtime gave no sign for ${limits.quietSeconds} s while it was asked to ${first?.what ?? 'work'}.`, {
@@ -113,6 +117,9 @@ export function createInferenceRunner(options: InferenceRunnerOptions): BenchRun
         waiting.options.progress?.({ stage: waiting.what, fraction: message.data.fraction, detail: message.data.detail });
         return;
       }
+      // What came and went between two looks counts too: then the answer waits for the exit, which tells the reason.
+      lookAtMemory(child);
+      if (child.reason !== undefined) return;
       child.waiting.delete(message.data.id);
       if (message.data.type === 'done') waiting.resolve(message.data.result);
       else waiting.reject(EdgewiseError.fromRecord(message.data.error as Parameters<typeof EdgewiseError.fromRecord>[0]));
@@ -229,11 +236,11 @@ function crash(exit: { readonly code: number | null; readonly signal: string | n
   });
 }
 
-/** Resident memory of a process where the system tells (Linux). */
-function residentBytes(pid: number | undefined): number | undefined {
+/** The most resident memory that a process has had so far, where the system tells (Linux). */
+function peakResidentBytes(pid: number | undefined): number | undefined {
   if (pid === undefined) return undefined;
   try {
-    const match = /VmRSS:\s+(\d+) kB/u.exec(readFileSync(`/proc/${pid}/status`, 'latin1'));
+    const match = /VmHWM:\s+(\d+) kB/u.exec(readFileSync(`/proc/${pid}/status`, 'latin1'));
     return match === null ? undefined : Number(match[1]) * 1024;
   } catch {
     // Not Linux, or the process has just ended: its own reports have to do.
