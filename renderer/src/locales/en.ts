@@ -289,6 +289,13 @@ export const en = {
     'matmul-add-to-gemm': 'Joins a matrix product and its bias',
     'merge-reshapes': 'Joins reshapes that follow each other',
     'merge-transposes': 'Joins transposes that follow each other',
+    'fuse-gelu': 'Recognizes GELU and makes it one operator',
+    'fuse-layer-norm': 'Recognizes layer normalization and makes it one operator',
+    'recognize-attention': 'Counts attention blocks',
+    'merge-sibling-layers': 'Joins layers that read the same input',
+    'fp16-weights': 'Stores weights as float16',
+    'fp16': 'Computes in float16',
+    'upgrade-opset': 'Rewrites the model for a newer operator set',
     'quantize-static-int8': 'Computes in 8 bits, with ranges calibrated on the data',
   },
   gates: {

@@ -289,6 +289,13 @@ export const zhCN: Messages = {
     'matmul-add-to-gemm': '合并矩阵乘与偏置',
     'merge-reshapes': '合并连续的 Reshape',
     'merge-transposes': '合并连续的 Transpose',
+    'fuse-gelu': '识别 GELU 并合为一个算子',
+    'fuse-layer-norm': '识别层归一化并合为一个算子',
+    'recognize-attention': '统计注意力模块',
+    'merge-sibling-layers': '合并读取同一输入的层',
+    'fp16-weights': '以 float16 存储权重',
+    'fp16': '以 float16 计算',
+    'upgrade-opset': '将模型改写为更新的算子集',
     'quantize-static-int8': '以 8 位计算，范围由数据校准',
   },
   gates: {
