@@ -66,6 +66,12 @@ describe('errors', () => {
     { args: ['bench', 'MODEL', '--threads', '0'], exit: 2, code: 'USAGE' },
     { args: ['optimize', 'MODEL'], exit: 2, code: 'USAGE' },
     { args: ['optimize', 'MODEL', '-o', 'MODEL'], exit: 2, code: 'USAGE' },
+    { args: ['optimize', 'MODEL', '-o', ''], exit: 2, code: 'USAGE' },
+    { args: ['optimize', 'MODEL', '-o', 'ROOT/empty'], exit: 2, code: 'USAGE' },
+    { args: ['optimize', 'MODEL', '-o', 'ROOT/out.json', '--report', 'ROOT/out.json'], exit: 2, code: 'USAGE' },
+    { args: ['optimize', 'MODEL', '-o', 'ROOT/page.onnx/out.onnx'], exit: 3, code: 'FILE_NOT_FOUND' },
+    { args: ['inspect', ''], exit: 3, code: 'FILE_NOT_FOUND' },
+    { args: ['optimize', 'MODEL', '-o', 'ROOT/out.onnx', '--preprocess', 'ROOT/none.json'], exit: 3, code: 'FILE_NOT_FOUND' },
     { args: ['evaluate', 'MODEL'], exit: 2, code: 'USAGE' },
     { args: ['inspect', 'ROOT/none.onnx'], exit: 3, code: 'FILE_NOT_FOUND' },
     { args: ['inspect', 'ROOT'], exit: 3, code: 'FILE_UNREADABLE' },
@@ -87,7 +93,7 @@ describe('errors', () => {
   for (const { args, exit, code } of cases) {
     test(`edgewise ${args.join(' ')}: ${exit}, ${code}`, async () => {
       const ended = await edgewise(...args.map((arg) => arg.replace('MODEL', model).replace('ROOT', root)), '--json');
-      expect(json(ended)).toMatchObject({ error: { code, message: expect.any(String) } });
+      expect(json(ended)).toEqual({ error: { code, message: expect.any(String), hint: expect.any(String) } });
       expect(ended.code).toBe(exit);
       expect(existsSync(join(root, 'out.onnx'))).toBe(false);
     });

@@ -46,6 +46,6 @@ export function readText(path: string, what: string): string {
     return readFileSync(path, 'utf8');
   } catch (error) {
     const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-    throw new EdgewiseError(missing ? 'FILE_NOT_FOUND' : 'FILE_UNREADABLE', missing ? `There is no file at ${path} (${what}).` : `${path} (${what}) cannot be read: ${(error as Error).message}.`, { cause: error });
+    throw new EdgewiseError(missing ? 'FILE_NOT_FOUND' : 'FILE_UNREADABLE', missing ? `There is no file at ${path} (${what}).` : `${path} (${what}) cannot be read: ${(error as Error).message}.`, { hint: 'Check the path and its permissions.', cause: error });
   }
 }

@@ -134,9 +134,9 @@ export async function run(argv: readonly string[], options: RunOptions): Promise
     io.endProgress();
     if (thrown instanceof CommanderError && thrown.exitCode === 0) return 0;
     const error = thrown instanceof CommanderError ? usageError(thrown) : toEdgewiseError(thrown);
-    const { code, message, hint } = error.toRecord();
+    const { code, message, hint = defaultHint(error) } = error.toRecord();
     // After a result has been printed (a gate that was not met) standard output already holds its one object.
-    if (json && code !== 'GATE_NOT_MET') options.stdout.write(`${JSON.stringify({ error: { code, message, ...(hint === undefined ? {} : { hint }) } })}\n`);
+    if (json && code !== 'GATE_NOT_MET') options.stdout.write(`${JSON.stringify({ error: { code, message, hint } })}\n`);
     else options.stderr.write(`${errorText(error.toRecord())}\n`);
     if (code === 'INTERNAL' && thrown instanceof Error && process.env['EDGEWISE_DEBUG'] !== undefined) options.stderr.write(`${thrown.stack ?? ''}\n`);
     return error.exitCode;
@@ -162,6 +162,12 @@ function readFlags<F extends DataFlags>(flags: F): Omit<F, 'preprocess'> & { pre
 function wantsJson(argv: readonly string[]): boolean {
   const end = argv.indexOf('--');
   return (end < 0 ? argv : argv.slice(0, end)).includes('--json');
+}
+
+/** Programs read all three fields, so there is always a next step. */
+function defaultHint({ exitCode }: EdgewiseError): string {
+  if (exitCode === 130) return 'Nothing was written. Run the command again to start over.';
+  return exitCode === 3 ? 'Check what the message names, and run the command again.' : 'Run the command again; if it fails in the same way, run: edgewise doctor';
 }
 
 function usageError(error: CommanderError): EdgewiseError {

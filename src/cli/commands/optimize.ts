@@ -1,5 +1,5 @@
 /** `edgewise optimize`: one job in a child process, as in the console, without a library. */
-import { existsSync, realpathSync } from 'node:fs';
+import { accessSync, constants, existsSync, realpathSync, statSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, extname, join, resolve } from 'node:path';
@@ -35,8 +35,7 @@ export interface OptimizeFlags {
 export async function optimize(model: string, flags: OptimizeFlags, io: Io, signal: AbortSignal, version: string): Promise<void> {
   await requireFile(model);
   const output = resolve(flags.output);
-  checkOutput(model, output);
-  for (const path of reportPaths(flags.report)) checkFolder(path);
+  checkOutputs(model, flags.output, flags.report);
   const recipe = readRecipe(flags.recipe);
   const entries = findEntries();
   const scratch = await mkdtemp(join(tmpdir(), 'edgewise-'));
@@ -78,7 +77,7 @@ export async function optimize(model: string, flags: OptimizeFlags, io: Io, sign
 
 async function keep(result: JobProcessResult, output: string, flags: OptimizeFlags): Promise<JobProcessResult> {
   for (const path of reportPaths(flags.report)) {
-    await writeFile(path, extname(path).toLowerCase() === '.html' ? renderReport(result.report) : `${JSON.stringify(result.report, null, 2)}\n`);
+    await writeReport(path, extname(path).toLowerCase() === '.html' ? renderReport(result.report) : `${JSON.stringify(result.report, null, 2)}\n`);
   }
   if (result.gatesMet || flags.keep === true) await copyOut(result.outputPath, output, true);
   return result;
@@ -90,15 +89,39 @@ function reportPaths(report: string | undefined): string[] {
   return ['.json', '.html'].includes(extname(report).toLowerCase()) ? [resolve(report)] : [resolve(`${report}.json`), resolve(`${report}.html`)];
 }
 
-function checkOutput(model: string, output: string): void {
-  checkFolder(output);
-  const same = resolve(model) === output || (existsSync(output) && realpathSync(output) === realpathSync(model));
-  if (same) throw new EdgewiseError('USAGE', 'The output would overwrite the input.', { hint: 'Name another file with -o.' });
+/** Before the work rather than after it: whatever a run would write must be writable, and no two of its files may be one. */
+function checkOutputs(model: string, output: string, report: string | undefined): void {
+  if (output === '') throw new EdgewiseError('USAGE', 'The name of the output is empty.', { hint: 'Name a file with -o.' });
+  if (report === '') throw new EdgewiseError('USAGE', 'The name of the report is empty.', { hint: 'Name a file with --report.' });
+  const taken = [realpathSync(model)];
+  for (const path of [resolve(output), ...reportPaths(report)]) {
+    checkWritable(path);
+    const real = existsSync(path) ? realpathSync(path) : join(realpathSync(dirname(path)), basename(path));
+    if (real === taken[0]) throw new EdgewiseError('USAGE', `${basename(path)} would overwrite the input.`, { hint: 'Name another file.' });
+    if (taken.includes(real)) throw new EdgewiseError('USAGE', 'The output and the report have the same name.', { hint: 'Name another file with --report.' });
+    taken.push(real);
+  }
 }
 
-function checkFolder(path: string): void {
-  if (!existsSync(dirname(path))) {
+function checkWritable(path: string): void {
+  const folder = statSync(dirname(path), { throwIfNoEntry: false });
+  if (!folder?.isDirectory()) {
     throw new EdgewiseError('FILE_NOT_FOUND', `There is no folder ${dirname(path)} for ${basename(path)}.`, { hint: 'Make the folder first, or name another.' });
+  }
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw new EdgewiseError('USAGE', `${path} is a folder.`, { hint: 'Name a file in it.' });
+  try {
+    accessSync(dirname(path), constants.W_OK);
+  } catch (error) {
+    throw new EdgewiseError('WRITE_FAILED', `${basename(path)} cannot be written: the folder ${dirname(path)} is read-only.`, { hint: 'Name a file in another folder, or allow writing in this one.', cause: error });
+  }
+}
+
+/** A report is small, but a disk may be full all the same. */
+async function writeReport(path: string, text: string): Promise<void> {
+  try {
+    await writeFile(path, text);
+  } catch (error) {
+    throw new EdgewiseError('WRITE_FAILED', `The report ${path} could not be written: ${(error as Error).message}.`, { hint: 'Free some space, or name another file with --report.', cause: error });
   }
 }
 

@@ -145,7 +145,8 @@ export function nameOf(fileName: string): string {
 
 /** Whether a path names a readable file; the answer to a person's typing mistake comes before any parser's. */
 export async function requireFile(path: string): Promise<void> {
+  if (path === '') throw new EdgewiseError('FILE_NOT_FOUND', 'The path of the model is empty.', { hint: 'Name an ONNX file.' });
   const found = await stat(path).catch(() => undefined);
   if (found === undefined) throw new EdgewiseError('FILE_NOT_FOUND', `There is no file at ${path}.`, { hint: 'Check the path.', details: { path } });
-  if (!found.isFile()) throw new EdgewiseError('FILE_UNREADABLE', `${path} is not a file.`, { details: { path } });
+  if (!found.isFile()) throw new EdgewiseError('FILE_UNREADABLE', `${path} is ${found.isDirectory() ? 'a folder, not a file' : 'no regular file'}.`, { hint: 'Name an ONNX file.', details: { path } });
 }
