@@ -18,8 +18,13 @@ function descendants(pid: number, entry: string): number[] {
       return [];
     }
   });
-  const below = (parent: number): typeof all => all.filter((process) => process.parent === parent).flatMap((process) => [process, ...below(process.pid)]);
-  return below(pid).filter((process) => process.command.includes(entry)).map((process) => process.pid);
+  const family = new Set([pid]);
+  // Parents have smaller ids than their children only by habit: look until nobody is added.
+  for (let size = 0; size !== family.size; ) {
+    size = family.size;
+    for (const process of all) if (family.has(process.parent)) family.add(process.pid);
+  }
+  return all.filter((process) => process.pid !== pid && family.has(process.pid) && process.command.includes(entry)).map((process) => process.pid);
 }
 
 for (const entry of ['inference-child', 'job-process']) {
