@@ -1,7 +1,10 @@
 /** The runner over a real child process: what crosses, what is named when it goes wrong, and that nothing is left behind. */
+import { fork } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { buildModel, modelBytes, type ModelSpec } from '../../../test/support/build-model.ts';
 import { EdgewiseError } from '../../base/errors.ts';
@@ -277,5 +280,31 @@ describe('nothing is left behind', () => {
     await runner.dispose();
     expect(isAlive(child)).toBe(false);
     expect((await failure(runner.open(square()))).code).toBe('INTERNAL');
+  });
+
+  it.each(['idle', 'in a run that never ends'])('no child outlives a parent that is killed: %s', async (state) => {
+    const path = state === 'idle' ? square() : endless();
+    const script = join(folder, 'parent.ts');
+    const source = (file: string): string => JSON.stringify(pathToFileURL(join(import.meta.dirname, file)).href);
+    writeFileSync(
+      script,
+      `import { forkInferenceChild } from ${source('../testing/fork-child.ts')};
+       import { createInferenceRunner } from ${source('runner.ts')};
+       let pid = 0;
+       const runner = createInferenceRunner({ fork: forkInferenceChild, onChildren: ([first]) => (pid = first) });
+       const session = await runner.open(${JSON.stringify(path)});
+       if (session.inputs[0].shape.length === 0) void runner.run(session, { x: { type: 'float32', dims: [], bytes: new Uint8Array(4) } });
+       setTimeout(() => process.send(pid), 300);
+       setInterval(() => {}, 1000);`,
+    );
+    const parent = fork(script, [], { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
+    const pid = await new Promise<number>((resolve, reject) => parent.once('message', (message) => resolve(message as number)).once('exit', () => reject(new Error('the parent ended'))));
+    expect(isAlive(pid)).toBe(true);
+    parent.removeAllListeners('exit');
+    parent.kill('SIGKILL');
+    for (let waited = 0; isAlive(pid) && waited < 10_000; waited += 50) await delay(50);
+    const alive = isAlive(pid);
+    if (alive) process.kill(pid, 'SIGKILL');
+    expect(alive).toBe(false);
   });
 });

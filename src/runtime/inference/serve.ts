@@ -8,6 +8,7 @@ import { EdgewiseError, toEdgewiseError } from '../../base/errors.ts';
 import type { ReducerFactory, SampleSource } from '../../base/ports.ts';
 import type { ParentLine } from './channel.ts';
 import { call, type Reply, type Request, type RequestOf } from './messages.ts';
+import { endWithParent } from './orphan-guard.ts';
 import { openSamples, type Sample } from './samples.ts';
 import { createAccuracyMeter, createFidelityMeter, scoresOf } from './scoring.ts';
 import { createSessions, type OpenSession } from './sessions.ts';
@@ -124,6 +125,7 @@ export function serveInference({ channel, reducers }: ServeOptions): void {
   };
 
   channel.onClose(() => process.exit(0));
+  endWithParent();
   channel.onMessage((raw) => {
     const parsed = call.safeParse(raw);
     if (!parsed.success) return;
