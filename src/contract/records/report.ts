@@ -20,6 +20,19 @@ export const reportStep = z.object({
   undone: z.string().optional(),
 });
 
+/** How far a value of the quantized model is from the float model's, on a few samples. */
+export const layerError = z.object({
+  node: z.string(),
+  op: z.string(),
+  /** null: no error. */
+  sqnrDb: z.number().nullable(),
+  cosine: z.number(),
+  /** True where the layer was left in float. */
+  float: z.boolean(),
+  /** Signal to noise of the model's outputs when this layer alone is quantized, where a search measured it. */
+  aloneSqnrDb: z.number().nullable().optional(),
+});
+
 export const gateResult = recipeGate.extend({ measured: z.number().nullable(), met: z.boolean() });
 
 export const machineRecord = z.object({
@@ -41,6 +54,8 @@ export const optimizeReport = z.object({
   input: reportSide,
   output: reportSide,
   steps: z.array(reportStep),
+  /** After a quantization, in the order in which the model computes. */
+  layers: z.array(layerError).optional(),
   data: z
     .object({
       kind: z.string(),
@@ -67,6 +82,7 @@ export const optimizeReport = z.object({
 
 export type ReportStep = z.infer<typeof reportStep>;
 export type ReportSide = z.infer<typeof reportSide>;
+export type LayerError = z.infer<typeof layerError>;
 export type MachineRecord = z.infer<typeof machineRecord>;
 export type GateResult = z.infer<typeof gateResult>;
 export type OptimizeReport = z.infer<typeof optimizeReport>;

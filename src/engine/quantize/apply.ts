@@ -27,12 +27,12 @@ export interface ApplyStats {
 
 /**
  * Rewrites `graph` after the plan.
- * @param params by the root of each planned value
+ * @param params by the root of each planned value, or by the value itself
  */
 export function applyPlan(graph: Graph, plan: QuantizationPlan, params: ReadonlyMap<string, QuantParams>, options: ApplyOptions = {}): ApplyStats {
   const writer = new Writer(graph);
   const paramsOf = (value: string): QuantParams => {
-    const found = params.get(plan.values.get(value)?.root ?? value);
+    const found = params.get(plan.values.get(value)?.root ?? value) ?? params.get(value);
     if (!found) throw new Error(`no parameters for "${value}"`);
     return found;
   };
@@ -255,9 +255,11 @@ function rangeOf(values: Float32Array): { min: number; max: number } {
 
 /** Float weights that nobody reads any more, and declared shapes, which a runtime infers anyway. */
 function removeUnused(graph: Graph): void {
-  for (const name of [...graph.initializers.keys()]) if (graph.uses(name).length === 0 && !graph.isOutput(name)) graph.removeInitializer(name);
-  for (const node of [...graph.nodes]) {
-    if (node.opType === 'Constant' && node.domain === '' && node.outputs.every((output) => graph.uses(output).length === 0 && !graph.isOutput(output))) graph.removeNode(node);
-  }
-  for (const name of [...graph.valueInfo.keys()]) graph.removeValueInfo(name);
+  const unused = (value: string): boolean => graph.uses(value).length === 0 && !graph.isOutput(value);
+  const initializers = [...graph.initializers.keys()].filter(unused);
+  for (const name of initializers) graph.removeInitializer(name);
+  const constants = [...graph.nodes].filter((node) => node.opType === 'Constant' && node.domain === '' && node.outputs.every(unused));
+  for (const node of constants) graph.removeNode(node);
+  const declared = [...graph.valueInfo.keys()];
+  for (const name of declared) graph.removeValueInfo(name);
 }

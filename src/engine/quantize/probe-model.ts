@@ -3,7 +3,7 @@
  * of them comes back, so memory does not grow with the number of samples.
  */
 import { throwIfAborted } from '../../base/errors.ts';
-import type { InferenceRunner, SampleSource, Workspace } from '../../base/ports.ts';
+import type { InferenceRunner, SampleSource, SessionOptions, Workspace } from '../../base/ports.ts';
 import type { ReportProgress } from '../../base/progress.ts';
 import { makeInt } from '../onnx/attributes.ts';
 import { Graph } from '../onnx/graph.ts';
@@ -68,10 +68,10 @@ export class ProbeModel {
   }
 
   /** What was asked for with `add`, by its key. */
-  async observe(context: CalibrationContext): Promise<Readonly<Record<string, Observation>>> {
+  async observe(context: CalibrationContext, sessionOptions: SessionOptions = {}): Promise<Readonly<Record<string, Observation>>> {
     const names = Object.keys(this.#kinds);
     if (names.length === 0) return {};
-    return calibrationResult.parse(await this.#reduce('calibration', { kinds: this.#kinds }, names, context));
+    return calibrationResult.parse(await this.#reduce('calibration', { kinds: this.#kinds }, names, context, sessionOptions));
   }
 
   /** What was asked for with `addWhole`, by value. */
@@ -80,14 +80,14 @@ export class ProbeModel {
     return histogramResult.parse(await this.#reduce('histogram', {}, this.#values, context));
   }
 
-  async #reduce(name: string, options: unknown, outputs: readonly string[], context: CalibrationContext): Promise<unknown> {
+  async #reduce(name: string, options: unknown, outputs: readonly string[], context: CalibrationContext, sessionOptions: SessionOptions = {}): Promise<unknown> {
     const { runner, workspace, source, signal, progress } = context;
     const graph = this.#graph;
     const all = [...graph.outputs, ...this.#outputs];
     const model: Model = { ...this.#model, graph: { ...graph.toData(), outputs: all } };
     const path = await workspace.write('calibration.onnx', encodeModel(model).chunks);
     throwIfAborted(signal);
-    const session = await runner.open(path, { signal });
+    const session = await runner.open(path, { ...sessionOptions, signal });
     try {
       return await runner.reduce(session, source, { name, options }, outputs, { signal, progress });
     } finally {

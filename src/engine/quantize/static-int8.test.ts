@@ -168,7 +168,7 @@ describe('placement', () => {
       if (payload?.kind !== 'raw') throw new Error(name);
       return new Float32Array(payload.bytes.slice().buffer);
     };
-    const [node] = result.graph.nodes.filter(({ opType }) => opType === 'Conv');
+    const node = result.graph.nodes.find(({ opType }) => opType === 'Conv');
     const [weights, bias] = [1, 2].map((index) => result.graph.nodes.find(({ outputs }) => outputs[0] === node?.inputs[index]));
     const input = result.graph.nodes.find(({ outputs }) => outputs[0] === node?.inputs[0]);
     const inputScale = floats(input?.inputs[1] ?? '')[0] as number;

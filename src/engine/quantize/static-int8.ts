@@ -12,6 +12,7 @@ import { copyModel } from '../passes/pipeline.ts';
 import { applyPlan } from './apply.ts';
 import { calibrate, observerOptions } from './calibrate.ts';
 import { equalize } from './equalize.ts';
+import { operatorKind } from './operators.ts';
 import { planQuantization, type PlannedUnit } from './plan.ts';
 import type { CalibrationContext } from './probe-model.ts';
 import { asymmetricU8, type QuantParams } from './quant-params.ts';
@@ -29,7 +30,12 @@ export const staticInt8Options = z.strictObject({
   equalize: z.boolean().default(true),
   /** Takes back what rounding weights does to the mean of each output. */
   correctBias: z.boolean().default(true),
+  /** Weights in 7 bits, so that sums of two products fit in 16 bits on x86 processors without VNNI. */
+  reduceRange: z.boolean().default(false),
 });
+
+/** 7 bits: 255 * 64 * 2 stays below 2^15. */
+const REDUCED_LIMIT = 63;
 
 /** Share of the calibration's progress that looking for unequal channels takes. */
 const EQUALIZE_SHARE = 0.25;
@@ -50,15 +56,30 @@ export function quantizedNode(model: Model): Pick<Node, 'opType' | 'name' | 'out
   return model.graph.nodes.find((node) => QUANTIZED_OPS.test(node.opType));
 }
 
+/** A model that is measured and ready to be written in int8, as a whole or with some nodes left in float. */
+export interface PreparedInt8 {
+  /** The float model that is quantized: equalized, and equal in what it computes to the one given. */
+  readonly float: Model;
+  /** Groups of values that were equalized. */
+  readonly equalized: number;
+  /** Compute nodes that can run in int8, by name or first output, in order. */
+  readonly layers: readonly string[];
+  /** @param alsoFloat nodes that stay float, by the names of `layers`; null: all but those that stay float anyway */
+  build(alsoFloat?: ReadonlySet<string> | null): QuantizeResult;
+  /** The same with only these layers in int8. */
+  buildOnly(layers: ReadonlySet<string>): QuantizeResult;
+}
+
+/** How a node is named in options and results. */
+export function layerName(node: Pick<Node, 'name' | 'outputs'>): string {
+  return node.name || (node.outputs[0] ?? '');
+}
+
 /**
- * Quantizes a copy of the model after measuring ranges on the context's samples.
+ * Equalizes a copy of the model and measures ranges on the context's samples.
  * @throws NOT_QUANTIZABLE where there is nothing to quantize, the opset is too old, or a range cannot be found
  */
-export async function quantizeStaticInt8(model: Model, options: StaticInt8Options, context: CalibrationContext): Promise<QuantizeResult> {
-  const already = quantizedNode(model);
-  if (already) {
-    return { model, changed: false, stats: {}, notes: [`The model is quantized already (${describeNode(already)}); it was left as it is.`] };
-  }
+export async function prepareStaticInt8(model: Model, options: StaticInt8Options, context: CalibrationContext): Promise<PreparedInt8> {
   const opset = opsetOf(model);
   if (opset < MIN_QDQ_OPSET) {
     throw new EdgewiseError('NOT_QUANTIZABLE', `The model uses opset ${opset}; weights with one scale a channel need opset ${MIN_QDQ_OPSET} or later.`, {
@@ -66,8 +87,8 @@ export async function quantizeStaticInt8(model: Model, options: StaticInt8Option
       details: { opset, needed: MIN_QDQ_OPSET },
     });
   }
-  const copy = copyModel(model);
-  const graph = new Graph(copy.graph);
+  const float = copyModel(model);
+  const graph = new Graph(float.graph);
   const excluded = new Set(options.exclude);
   const excludedOps = new Set(options.excludeOps);
   const exclude = (node: Node): boolean => excluded.has(node.name) || excluded.has(node.outputs[0] ?? '') || excludedOps.has(node.opType);
@@ -75,16 +96,45 @@ export async function quantizeStaticInt8(model: Model, options: StaticInt8Option
   if (!plan.units.some((unit) => unit.kind === 'compute')) throw nothingToDo(plan.left);
   let equalized = 0;
   if (options.equalize) {
-    equalized = await equalize(copy, graph, plan, { ...context, progress: subProgress(context.progress, 0, EQUALIZE_SHARE) });
+    equalized = await equalize(float, graph, plan, { ...context, progress: subProgress(context.progress, 0, EQUALIZE_SHARE) });
     if (equalized > 0) plan = planQuantization(graph, { exclude });
   }
-  const float: Model = { ...copy, graph: graph.toData() };
-  const { ranges, channelMeans } = await calibrate(float, graph, plan, options.observer, { ...context, progress: subProgress(context.progress, equalized > 0 ? EQUALIZE_SHARE : 0, 1) });
-  const params = new Map<string, QuantParams>([...ranges].map(([root, range]) => [root, asymmetricU8(range)]));
-  const inputMean = (unit: PlannedUnit): Float32Array | null => (options.correctBias ? (channelMeans.get(unit.node.inputs[0] ?? '') ?? null) : null);
-  const stats = { ...applyPlan(graph, plan, params, { inputMean }), equalized };
-  const notes = plan.left.map(({ node, reason }) => `${describeNode(node)} stays float: ${reason}.`);
-  return { model: { ...copy, graph: graph.toData() }, changed: true, stats, notes };
+  const result: Model = { ...float, graph: graph.toData() };
+  const { ranges, channelMeans } = await calibrate(result, graph, plan, options.observer, { ...context, progress: subProgress(context.progress, equalized > 0 ? EQUALIZE_SHARE : 0, 1) });
+  // A value that only moves numbers of another may become a root of its own when its maker is left in float.
+  const params = new Map<string, QuantParams>();
+  for (const { name, root } of plan.values.values()) {
+    const range = ranges.get(root);
+    if (range) params.set(name, asymmetricU8(range));
+  }
+  const layers = plan.units.filter((unit) => unit.kind === 'compute').map((unit) => layerName(unit.node));
+  const build = (leave: (node: Node) => boolean): QuantizeResult => {
+    const copy = copyModel(result);
+    const target = new Graph(copy.graph);
+    const final = planQuantization(target, { exclude: (node) => exclude(node) || leave(node) });
+    const inputMean = (unit: PlannedUnit): Float32Array | null => (options.correctBias ? (channelMeans.get(unit.node.inputs[0] ?? '') ?? null) : null);
+    const weightLimit = options.reduceRange ? (): number => REDUCED_LIMIT : undefined;
+    const stats = { ...applyPlan(target, final, params, { inputMean, ...(weightLimit ? { weightLimit } : {}) }), equalized };
+    const notes = final.left.map(({ node, reason }) => `${describeNode(node)} stays float: ${reason}.`);
+    return { model: { ...copy, graph: target.toData() }, changed: true, stats, notes };
+  };
+  return {
+    float: result,
+    equalized,
+    layers,
+    build: (alsoFloat = null) => build((node) => alsoFloat?.has(layerName(node)) ?? false),
+    buildOnly: (only) => build((node) => operatorKind(graph, node) === 'compute' && !only.has(layerName(node))),
+  };
+}
+
+/**
+ * Quantizes a copy of the model after measuring ranges on the context's samples. A model that is quantized already comes back as it is.
+ * @throws NOT_QUANTIZABLE as `prepareStaticInt8`
+ */
+export async function quantizeStaticInt8(model: Model, options: StaticInt8Options, context: CalibrationContext): Promise<QuantizeResult> {
+  const already = quantizedNode(model);
+  if (already) return { model, changed: false, stats: {}, notes: [`The model is quantized already (${describeNode(already)}); it was left as it is.`] };
+  return (await prepareStaticInt8(model, options, context)).build();
 }
 
 function nothingToDo(left: readonly { readonly node: Node; readonly reason: string }[]): EdgewiseError {

@@ -5,10 +5,9 @@ import type { GateResult, OptimizeReport } from '../../contract/records/report.t
 type Measured = Pick<OptimizeReport, 'accuracy' | 'fidelity' | 'latency' | 'output'>;
 
 export function evaluateGates(recipe: Recipe, measured: Measured): GateResult[] {
-  return (recipe.gates ?? []).map((gate) => {
-    const value = measure(gate.metric, measured);
-    const met = value !== null && (gate.op === '<=' ? value <= gate.value : value >= gate.value);
-    return { ...gate, measured: value, met };
+  return (recipe.gates ?? []).map(({ metric, op, value: limit }) => {
+    const value = measure(metric, measured);
+    return { metric, op, value: limit, measured: value, met: value !== null && (op === '<=' ? value <= limit : value >= limit) };
   });
 }
 

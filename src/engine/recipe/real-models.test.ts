@@ -9,13 +9,13 @@ import type { Recipe } from '../../contract/records/recipe.ts';
 import { parseModel } from '../onnx/index.ts';
 import { builtInRecipes, reducers, runRecipe } from './index.ts';
 
-const networks: readonly { name: string; file: string; smaller: number; dims?: Record<string, number>; cosine?: number }[] = [
+const networks: readonly { name: string; file: string; smaller: number; dims?: Record<string, number> }[] = [
   { name: 'SqueezeNet 1.1', file: 'squeezenet1.1-reassembled/squeezenet1.1.onnx', smaller: 3.67 },
   { name: 'grocery MobileNetV2', file: 'derived-retail/grocery81_mobilenetv2_bn_relu.onnx', smaller: 3.5 },
-  { name: 'YOLOX-nano', file: 'yolox-nano/yolox_nano.onnx', smaller: 3.2, cosine: 0.6 },
+  { name: 'YOLOX-nano', file: 'yolox-nano/yolox_nano.onnx', smaller: 2.3 },
   { name: 'UltraFace RFB-320', file: 'ultraface/version-RFB-320.onnx', smaller: 2.8 },
   { name: 'YuNet', file: 'yunet/yunet_n_dynamic.onnx', smaller: 2.2, dims: { height: 320, width: 320 } },
-  { name: 'OCR classifier', file: 'paddleocr/ch_ppocr_mobile_v2.0_cls_infer.onnx', smaller: 2.5, dims: { 'p2o.DynamicDimension.1': 48, 'p2o.DynamicDimension.2': 192 }, cosine: 0.9 },
+  { name: 'OCR classifier', file: 'paddleocr/ch_ppocr_mobile_v2.0_cls_infer.onnx', smaller: 2.5, dims: { 'p2o.DynamicDimension.1': 48, 'p2o.DynamicDimension.2': 192 } },
   { name: 'ResNet-20', file: 'onnc-resnet20/resnet20.onnx', smaller: 3.6 },
   { name: 'MNIST, opset 8', file: 'ort-inference-examples/mnist.onnx', smaller: 2.5 },
   { name: 'Fashion-MNIST CNN', file: 'fashion-mnist-edwin/fashion_mnist.onnx', smaller: 3.8 },
@@ -28,7 +28,7 @@ describe.skipIf(sharedData === undefined)('real models, where they are at hand',
   });
   afterAll(() => workspace.dispose());
 
-  it.each(networks)('$name becomes int8', async ({ file, smaller, dims, cosine }) => {
+  it.each(networks)('$name becomes int8', async ({ file, smaller, dims }) => {
     const modelPath = sharedModel(file);
     const model = parseModel(bytesSource(readFileSync(modelPath)), noExternalFiles);
     const runner = createInProcessRunner({ reducers, ...(dims ? { dims } : {}) });
@@ -44,12 +44,13 @@ describe.skipIf(sharedData === undefined)('real models, where they are at hand',
     await runner.dispose();
     expect(report.steps.filter((step) => step.undone !== undefined)).toEqual([]);
     expect(report.input.bytes / report.output.bytes).toBeGreaterThan(smaller);
-    expect(report.fidelity?.cosine).toBeGreaterThan(cosine ?? 0.95);
+    expect(report.fidelity?.cosine).toBeGreaterThan(0.95);
     const quantized = report.steps.find((step) => step.pass === 'quantize-static-int8');
     const counts = await optimizedOperators(new Uint8Array(readFileSync(outputPath)), workspace);
     expect(counts['QLinearConv']).toBe(quantized?.stats['convs']);
     expect(counts['QGemm'] ?? 0).toBe(quantized?.stats['gemms']);
-    expect((counts['Conv'] ?? 0) + (counts['FusedConv'] ?? 0)).toBe(0);
+    // What the search left in float, and nothing else, stays float in the runtime.
+    expect((counts['Conv'] ?? 0) + (counts['FusedConv'] ?? 0)).toBe(quantized?.stats['keptFloat'] ?? 0);
   });
 
   it('a model that is quantized already is left alone, with a warning', async () => {

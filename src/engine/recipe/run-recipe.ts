@@ -15,6 +15,8 @@ import type { DataPlan, RunRecipeOptions, RunRecipeResult } from './types.ts';
 /** Samples of generated numbers where no data are given. */
 const GENERATED_CALIBRATION = 16;
 const GENERATED_EVALUATION = 8;
+/** Below this the result is another model. */
+const POOR_COSINE = 0.95;
 /** Samples on which every rewrite is compared. */
 const VERIFIED_SAMPLES = 2;
 
@@ -32,7 +34,7 @@ export async function runRecipe(options: RunRecipeOptions): Promise<RunRecipeRes
   say(startLine({ recipe, modelName: options.modelName, input, opset: opsetOf(options.model), seed, verify: options.verify }));
   dataLines(data, { calibration: GENERATED_CALIBRATION, evaluation: GENERATED_EVALUATION }, learns).forEach(say);
 
-  const { model, steps, warnings: stepWarnings } = await runSteps(options, sources, stages);
+  const { model, steps, warnings: stepWarnings, layers } = await runSteps(options, sources, stages);
 
   stages.enter('write');
   const outputPath = await workspace.write('result.onnx', encodeModel(model).chunks);
@@ -48,6 +50,7 @@ export async function runRecipe(options: RunRecipeOptions): Promise<RunRecipeRes
     input,
     output,
     steps: [...steps],
+    ...(layers ? { layers } : {}),
     data: data && recordOf(data),
     ...measured,
     gates,
@@ -108,10 +111,13 @@ function dataWarnings(data: DataPlan | null, learns: boolean): string[] {
   return warnings;
 }
 
-function resultWarnings({ latency }: Pick<OptimizeReport, 'latency'>, input: ReportSide, output: ReportSide, changed: boolean): string[] {
+function resultWarnings({ latency, fidelity }: Pick<OptimizeReport, 'latency' | 'fidelity'>, input: ReportSide, output: ReportSide, changed: boolean): string[] {
   const warnings: string[] = [];
   if (changed && latency && latency.ci95[1] < 1) {
     warnings.push(`The result is slower on this machine: ${latency.afterMs.median.toFixed(2)} ms instead of ${latency.beforeMs.median.toFixed(2)} ms.`);
+  }
+  if (fidelity && fidelity.cosine < POOR_COSINE) {
+    warnings.push(`The outputs differ much from the original's (cosine ${fidelity.cosine.toFixed(3)}). See the errors of the layers, or use a recipe that keeps sensitive layers in float.`);
   }
   if (output.bytes > input.bytes * 1.02) warnings.push('The result is larger than the original.');
   return warnings;

@@ -1,14 +1,14 @@
 /** Runs the steps of a recipe on a model and keeps the account of each. */
 import { throwIfAborted } from '../../base/errors.ts';
-import type { TensorValue } from '../../base/ports.ts';
+import type { SampleSource, TensorValue } from '../../base/ports.ts';
 import type { RecipeStep } from '../../contract/records/recipe.ts';
-import type { ReportStep } from '../../contract/records/report.ts';
+import type { OptimizeReport, ReportStep } from '../../contract/records/report.ts';
 import { encodeModel } from '../onnx/index.ts';
 import { opsetOf, type Model } from '../onnx/types.ts';
 import { passByName, simplifyOrder } from '../passes/index.ts';
 import { runPasses, type PassStep, type VerifyPass } from '../passes/pipeline.ts';
-import { MIN_QDQ_OPSET, quantizedNode, quantizeStaticInt8, staticInt8Options } from '../quantize/static-int8.ts';
-import type { SampleSource } from '../../base/ports.ts';
+import { int8StepOptions, runInt8Step, type Int8StepOptions, type Int8StepResult } from '../quantize/int8-step.ts';
+import { MIN_QDQ_OPSET, quantizedNode } from '../quantize/static-int8.ts';
 import { stepLine } from './log-lines.ts';
 import type { Stages } from './stages.ts';
 import { SIMPLIFY, simplifyOptions, STATIC_INT8 } from './steps.ts';
@@ -19,6 +19,8 @@ export interface StepsResult {
   readonly model: Model;
   readonly steps: readonly ReportStep[];
   readonly warnings: readonly string[];
+  /** Errors of values after a quantization; absent where there was none. */
+  readonly layers: OptimizeReport['layers'];
 }
 
 export interface StepSources {
@@ -34,13 +36,14 @@ export async function runSteps(options: RunRecipeOptions, sources: StepSources, 
     throwIfAborted(options.signal);
     await work.run(step);
   }
-  return { model: work.model, steps: work.steps, warnings: work.warnings };
+  return { model: work.model, steps: work.steps, warnings: work.warnings, layers: work.layers };
 }
 
 class StepRunner {
   model: Model;
   readonly steps: ReportStep[] = [];
   readonly warnings: string[] = [];
+  layers: OptimizeReport['layers'] = undefined;
   readonly #options: RunRecipeOptions;
   readonly #sources: StepSources;
   readonly #stages: Stages;
@@ -58,7 +61,7 @@ class StepRunner {
     if (step === SIMPLIFY) {
       const { without } = simplifyOptions.parse(options ?? {});
       await this.#rewrite(simplifyOrder.filter((name) => !without.includes(name)), {});
-    } else if (step === STATIC_INT8) await this.#quantize(staticInt8Options.parse(options ?? {}));
+    } else if (step === STATIC_INT8) await this.#quantize(int8StepOptions.parse(options ?? {}));
     else await this.#rewrite([step], options ? { [step]: options } : {});
   }
 
@@ -111,16 +114,17 @@ class StepRunner {
     });
   }
 
-  async #quantize(quantizeOptions: ReturnType<typeof staticInt8Options.parse>): Promise<void> {
+  async #quantize(quantizeOptions: Int8StepOptions): Promise<void> {
     const { clock, runner, workspace, signal } = this.#options;
     if (opsetOf(this.model) < MIN_QDQ_OPSET && !quantizedNode(this.model) && passByName('upgrade-opset')) await this.#rewrite(['upgrade-opset'], {});
     const start = clock();
     const progress = this.#stages.enter('calibrate');
-    const result = await quantizeStaticInt8(this.model, quantizeOptions, { runner, workspace, source: this.#sources.calibration, progress, signal });
+    const result = await runInt8Step(this.model, quantizeOptions, { runner, workspace, source: this.#sources.calibration, progress, signal });
     this.#stages.enter('quantize');
     this.model = result.model;
     this.#bytes = encodedBytes(this.model);
-    if (!result.changed) for (const note of result.notes) this.#warn(note);
+    for (const warning of result.warnings) this.#warn(warning);
+    this.layers = layerRecords(result);
     this.#add({
       pass: STATIC_INT8, changed: result.changed, stats: { ...result.stats }, notes: [...result.notes], ms: clock() - start,
       nodesAfter: this.model.graph.nodes.length, bytesAfter: this.#bytes, verified: null,
@@ -148,6 +152,16 @@ class StepRunner {
     this.warnings.push(message);
     this.#options.log('warn', message);
   }
+}
+
+function layerRecords({ errors, sensitivity, kept }: Int8StepResult): OptimizeReport['layers'] {
+  const alone = new Map(sensitivity.map(({ layer, sqnrDb }) => [layer, sqnrDb]));
+  const finiteOrNull = (value: number | null): number | null => (value !== null && Number.isFinite(value) ? value : null);
+  const records = errors.map(({ node, opType, sqnrDb, cosine }) => ({
+    node, op: opType, sqnrDb: finiteOrNull(sqnrDb), cosine: Number.isFinite(cosine) ? cosine : 0, float: kept.includes(node),
+    ...(alone.has(node) ? { aloneSqnrDb: finiteOrNull(alone.get(node) ?? null) } : {}),
+  }));
+  return records.length > 0 ? records : undefined;
 }
 
 function encodedBytes(model: Model): number {

@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import type { Recipe } from '../../contract/records/recipe.ts';
 import { passByName, passes, simplifyOrder } from '../passes/index.ts';
-import { staticInt8Options } from '../quantize/static-int8.ts';
+import { int8StepOptions } from '../quantize/int8-step.ts';
 
 export const SIMPLIFY = 'simplify';
 export const STATIC_INT8 = 'quantize-static-int8';
@@ -17,7 +17,7 @@ export const simplifyOptions = z.strictObject({
 
 const OWN_STEPS: Readonly<Record<string, { readonly options: z.ZodType; readonly needsData: boolean }>> = {
   [SIMPLIFY]: { options: simplifyOptions, needsData: false },
-  [STATIC_INT8]: { options: staticInt8Options, needsData: true },
+  [STATIC_INT8]: { options: int8StepOptions, needsData: true },
 };
 
 export function stepNames(): string[] {
