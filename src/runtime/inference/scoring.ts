@@ -87,8 +87,8 @@ export function createFidelityMeter(outputs: readonly ValueDescription[], classe
         for (let i = 0; i < a.length; i++) {
           const x = a[i] as number;
           const y = b[i] as number;
-          if (x === y) {
-            // Also infinities of the same sign; they carry no scale.
+          if (x === y || (Number.isNaN(x) && Number.isNaN(y))) {
+            // Also NaN twice and infinities of the same sign; they carry no scale.
             if (Number.isFinite(x)) {
               dot += x * x;
               own += x * x;
@@ -105,7 +105,7 @@ export function createFidelityMeter(outputs: readonly ValueDescription[], classe
           if (!(size <= maxAbsError)) maxAbsError = Number.isNaN(size) ? Number.POSITIVE_INFINITY : size;
         }
       }
-      const similarity = own === 0 && other === 0 ? 1 : dot / (Math.sqrt(own) * Math.sqrt(other) || 1);
+      const similarity = own === 0 && other === 0 ? 1 : dot / (Math.sqrt(own * other) || 1);
       const bounded = Number.isFinite(similarity) ? Math.min(1, similarity) : 0;
       cosine += bounded;
       cosineMin = Math.min(cosineMin, bounded);
@@ -129,9 +129,9 @@ export function createFidelityMeter(outputs: readonly ValueDescription[], classe
   };
 }
 
-/** Index of the largest value; the first one on ties. */
+/** Index of the largest value, the first one on ties; NaN is no value, and -1 says that there is none. */
 export function argMax(values: Float32Array): number {
-  let best = 0;
-  for (let i = 1; i < values.length; i++) if ((values[i] as number) > (values[best] as number)) best = i;
+  let best = -1;
+  for (let i = 0; i < values.length; i++) if (best < 0 ? !Number.isNaN(values[i]) : (values[i] as number) > (values[best] as number)) best = i;
   return best;
 }
