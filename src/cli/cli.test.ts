@@ -72,6 +72,10 @@ describe('errors', () => {
     { args: ['optimize', 'MODEL', '-o', 'ROOT/page.onnx/out.onnx'], exit: 3, code: 'FILE_NOT_FOUND' },
     { args: ['inspect', ''], exit: 3, code: 'FILE_NOT_FOUND' },
     { args: ['optimize', 'MODEL', '-o', 'ROOT/out.onnx', '--preprocess', 'ROOT/none.json'], exit: 3, code: 'FILE_NOT_FOUND' },
+    { args: ['evaluate', 'MODEL', '--data', ''], exit: 2, code: 'USAGE' },
+    { args: ['evaluate', 'MODEL', '--data', 'PICTURES', '--labels', ''], exit: 2, code: 'USAGE' },
+    { args: ['evaluate', 'MODEL', '--data', 'PICTURES', '--labels', 'ROOT'], exit: 3, code: 'BAD_LABELS' },
+    { args: ['optimize', 'MODEL', '-o', 'ROOT/out.onnx', '--recipe', 'ROOT'], exit: 3, code: 'FILE_UNREADABLE' },
     { args: ['evaluate', 'MODEL'], exit: 2, code: 'USAGE' },
     { args: ['inspect', 'ROOT/none.onnx'], exit: 3, code: 'FILE_NOT_FOUND' },
     { args: ['inspect', 'ROOT'], exit: 3, code: 'FILE_UNREADABLE' },
@@ -92,7 +96,7 @@ describe('errors', () => {
   });
   for (const { args, exit, code } of cases) {
     test(`edgewise ${args.join(' ')}: ${exit}, ${code}`, async () => {
-      const ended = await edgewise(...args.map((arg) => arg.replace('MODEL', model).replace('ROOT', root)), '--json');
+      const ended = await edgewise(...args.map((arg) => arg.replace('MODEL', model).replace('ROOT', root).replace('PICTURES', pictures)), '--json');
       expect(json(ended)).toEqual({ error: { code, message: expect.any(String), hint: expect.any(String) } });
       expect(ended.code).toBe(exit);
       expect(existsSync(join(root, 'out.onnx'))).toBe(false);

@@ -154,6 +154,9 @@ function withData(command: Command): Command {
 
 /** The flags with `--preprocess` read. */
 function readFlags<F extends DataFlags>(flags: F): Omit<F, 'preprocess'> & { preprocess?: PreprocessInput } {
+  for (const name of ['data', 'labels', 'preprocess'] as const) {
+    if (flags[name] === '') throw new EdgewiseError('USAGE', `--${name} is empty.`, { hint: `Name what it should be, or leave --${name} out.` });
+  }
   const { preprocess, ...rest } = flags;
   return preprocess === undefined ? rest : { ...rest, preprocess: readPreprocess(preprocess) };
 }

@@ -30,13 +30,19 @@ export function resolveRecipe(recipe: string | Recipe): ListedRecipe {
 
 /**
  * A built-in recipe by name, or one from a JSON file.
- * @throws EdgewiseError BAD_RECIPE
+ * @throws EdgewiseError BAD_RECIPE, FILE_UNREADABLE
  */
 export function readRecipe(nameOrFile: string): Recipe {
   if (listRecipes().some((listed) => listed.recipe.name === nameOrFile) || !existsSync(nameOrFile)) return resolveRecipe(nameOrFile).recipe;
+  let text: string;
+  try {
+    text = readFileSync(nameOrFile, 'utf8');
+  } catch (error) {
+    throw new EdgewiseError('FILE_UNREADABLE', `The recipe ${nameOrFile} cannot be read: ${(error as Error).message}.`, { hint: 'Name a recipe file, or a built-in recipe.', cause: error });
+  }
   let value: unknown;
   try {
-    value = JSON.parse(readFileSync(nameOrFile, 'utf8'));
+    value = JSON.parse(text);
   } catch (error) {
     throw new EdgewiseError('BAD_RECIPE', `${nameOrFile} is not JSON: ${(error as Error).message}.`, { hint: 'A recipe is a JSON object; see docs/recipes.md.', cause: error });
   }

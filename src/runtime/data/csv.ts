@@ -11,7 +11,7 @@ import { prepareNumbers } from './prepare.ts';
 
 const MAX_LINE_BYTES = 16 * 2 ** 20;
 const MAX_LINES = 10_000_000;
-const LABEL_NAMES = /^"?(label|class|target|y|category)"?$/iu;
+const LABEL_NAMES = /^(label|class|target|y|category)$/iu;
 /** A last column without a name is a label when it has at most so many different values. */
 const MAX_GUESSED_CLASSES = 1000;
 
@@ -24,19 +24,22 @@ export async function openCsv(path: string, options: DatasetOptions): Promise<Da
     const from = starts[index] ?? 0;
     const length = (starts[index + 1] ?? size) - from;
     const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, from);
-    return buffer.toString('utf8', 0, bytesRead).trim();
+    // Up to the next line of the data there may be empty ones and comments.
+    return (buffer.toString('utf8', 0, bytesRead).split('\n', 1)[0] ?? '').trim();
   };
   try {
     const firstLine = await line(0);
     const separator = [',', ';', '\t', ' '].find((mark) => firstLine.includes(mark)) ?? ',';
-    const cells = (text: string): string[] => text.split(separator).map((cell) => cell.trim());
+    // Columns that are lined up with spaces have more than one between them.
+    const cells = (text: string): string[] => text.split(separator === ' ' ? /\s+/u : separator).map((cell) => cell.trim().replace(/^"(.*)"$/u, '$1'));
+    const numberOf = (cell: string): number => (cell === '' ? Number.NaN : Number(cell));
     const head = cells(firstLine);
-    const headed = head.some((cell) => cell === '' || Number.isNaN(Number(cell)));
+    const headed = head.some((cell) => Number.isNaN(numberOf(cell)));
     const first = headed ? 1 : 0;
     const count = starts.length - first;
     if (count < 1) throw bad(path, 'has no line of numbers');
     const parse = async (index: number): Promise<number[]> => {
-      const values = cells(await line(index + first)).map(Number);
+      const values = cells(await line(index + first)).map(numberOf);
       if (values.length !== head.length) throw bad(path, `has ${values.length} columns in line ${index + first + 1}, but ${head.length} in its first`);
       const wrong = values.findIndex((value) => Number.isNaN(value));
       if (wrong >= 0) throw bad(path, `has something that is no number in line ${index + first + 1}, column ${wrong + 1}`);
@@ -51,7 +54,7 @@ export async function openCsv(path: string, options: DatasetOptions): Promise<Da
         path,
         kind: 'csv',
         samples: count,
-        classes: numberedClasses(labels),
+        classes: numberedClasses(options.labelsPath ?? path, labels),
         labelled: labels !== undefined,
         sampleShape: [head.length - (column >= 0 ? 1 : 0)],
         warnings: column >= 0 && !headed ? ['the last column is taken as the label'] : [],
@@ -70,27 +73,31 @@ export async function openCsv(path: string, options: DatasetOptions): Promise<Da
   }
 }
 
-/** Byte positions of lines that are not empty. */
+/** Byte positions of the lines that are neither empty nor comments (`#`). */
 async function lineStarts(path: string): Promise<number[]> {
   const starts: number[] = [];
   let offset = 0;
   let start = 0;
   let blank = true;
+  let comment = false;
   for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20 }) as AsyncIterable<Buffer>) {
     for (let i = 0; i < chunk.length; i++) {
       const byte = chunk[i] as number;
       if (byte === 10) {
-        if (!blank) starts.push(start);
+        if (!blank && !comment) starts.push(start);
+        comment = false;
         start = offset + i + 1;
         blank = true;
         if (starts.length > MAX_LINES) throw bad(path, `has more than ${MAX_LINES} lines`);
-      } else if (byte > 32) blank = false;
-      else if (byte === 0) throw bad(path, 'holds binary data, not text');
+      } else if (byte > 32) {
+        if (blank) comment = byte === 35;
+        blank = false;
+      } else if (byte === 0) throw bad(path, 'holds binary data, not text');
     }
     offset += chunk.length;
     if (offset - start > MAX_LINE_BYTES) throw bad(path, `has a line longer than ${MAX_LINE_BYTES} bytes`);
   }
-  if (!blank) starts.push(start);
+  if (!blank && !comment) starts.push(start);
   return starts;
 }
 

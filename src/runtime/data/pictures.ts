@@ -1,10 +1,10 @@
 /** Folders of pictures: one folder a class (leaf folders, however deep), or one folder of pictures with labels beside or without any. */
-import { existsSync, opendirSync } from 'node:fs';
+import { existsSync, opendirSync, readdirSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import sharp from 'sharp';
 import { EdgewiseError } from '../../base/errors.ts';
 import type { Dataset, DatasetOptions } from './types.ts';
-import { readLabels, type Labels } from './labels.ts';
+import { checkCount, readLabels, type Labels } from './labels.ts';
 import { preparePicture } from './prepare.ts';
 
 const PICTURE = /\.(png|jpe?g)$/iu;
@@ -17,7 +17,7 @@ export async function openPictures(folder: string, options: DatasetOptions): Pro
   const files = listPictures(root);
   const first = files[0];
   if (first === undefined) {
-    throw new EdgewiseError('BAD_DATASET', `There is no PNG or JPEG picture in "${folder}" or below.`, { hint: 'Choose a folder of pictures, or one with a folder for each class.', details: { path: folder } });
+    throw new EdgewiseError('BAD_DATASET', `There is no PNG or JPEG picture in "${folder}" or below.`, { hint: hintFor(root), details: { path: folder } });
   }
   const warnings: string[] = [];
   const { labels, classes, byFolder } = labelsOf(root, files, options.labelsPath, warnings);
@@ -47,6 +47,12 @@ export async function openPictures(folder: string, options: DatasetOptions): Pro
 }
 
 /** Paths relative to the root, in a fixed order. */
+/** A folder that holds the data as one file is a near miss: the file is what to choose. */
+function hintFor(root: string): string {
+  const file = readdirSync(root).sort().find((name) => /ubyte(\.gz)?$|\.(idx|npy|npz|csv|tsv)$/iu.test(name) && !/label/iu.test(name));
+  return file === undefined ? 'Choose a folder of pictures, or one with a folder for each class.' : `Choose the file in it: "${join(root, file)}".`;
+}
+
 function listPictures(root: string): string[] {
   const files: string[] = [];
   const visit = (folder: string, depth: number): void => {
@@ -81,15 +87,20 @@ function labelsOf(root: string, files: readonly string[], given: string | undefi
   const nested = folders.length > 1 && !folders.includes('.');
   if (given !== undefined) {
     const labels = readLabels(given);
+    checkCount(given, labels, files.length);
     return { labels: labelsOrThrow(root, files, labels, given), classes: labels.classes, byFolder: false };
   }
   const beside = listBeside(root);
   if (beside !== undefined) {
-    const labels = readLabels(beside);
-    const found = files.map((file, index) => labels.of(join(root, file), index));
-    if (found.every((label) => label !== undefined)) {
+    try {
+      const labels = readLabels(beside);
+      checkCount(beside, labels, files.length);
+      const found = labelsOrThrow(root, files, labels, beside);
       warnings.push(`labels are read from ${basename(beside)}`);
       return { labels: found, classes: labels.classes, byFolder: false };
+    } catch (error) {
+      // Nobody asked for this file; it may be about something else.
+      warnings.push(`${basename(beside)} is not used: ${error instanceof Error ? error.message : 'unreadable'}`);
     }
   }
   if (!nested) return { labels: undefined, classes: [], byFolder: false };
