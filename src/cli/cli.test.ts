@@ -177,6 +177,15 @@ describe('optimize', () => {
     expect(existsSync(out)).toBe(true);
   });
 
+  test('readers that go away early: the model is written, and nothing else is left', async () => {
+    const output = join(scratch, 'unread.onnx');
+    const { child, ended } = launch(['optimize', model, '-o', output, '--recipe', 'simplify', '--json']);
+    child.stdout?.destroy();
+    child.stderr?.destroy();
+    expect((await ended).code).toBe(0);
+    expect(readdirSync(scratch)).toEqual(['unread.onnx']);
+  });
+
   test('Ctrl+C: exit code 130, and nothing left', async () => {
     const { child, ended, output } = launch(['optimize', model, '-o', join(scratch, 'out.onnx'), '--data', pictures, '--report', join(scratch, 'r'), '--json']);
     await until(() => output().includes('%'));
