@@ -1,12 +1,13 @@
 /**
  * IDX files (the format of MNIST): two zero bytes, a type byte, the number of dimensions, each dimension as a big-endian 32-bit
- * number, then the elements. Only unsigned bytes are used for pictures. Plain files are read by ranges, .gz files once.
+ * number, then the elements. Only unsigned bytes are used for pictures. Plain files are read by ranges, .gz files once, and no further than
+ * their header says.
  */
-import { existsSync } from 'node:fs';
-import { open, readFile, stat, type FileHandle } from 'node:fs/promises';
+import { createReadStream, existsSync } from 'node:fs';
+import { open, stat, type FileHandle } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { promisify } from 'node:util';
-import { gunzip } from 'node:zlib';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
 import { EdgewiseError } from '../../base/errors.ts';
 import type { Dataset, DatasetOptions } from './types.ts';
 import { labelsInOrder, numberedClasses } from './labels.ts';
@@ -14,6 +15,7 @@ import { preparePicture } from './prepare.ts';
 
 const UNSIGNED_BYTE = 8;
 const MAX_UNPACKED_BYTES = 2 ** 30;
+const MAX_HEADER_BYTES = 20;
 
 interface Bytes {
   readonly size: number;
@@ -23,36 +25,38 @@ interface Bytes {
 
 /** @throws BAD_DATASET, BAD_LABELS */
 export async function openIdx(path: string, options: DatasetOptions): Promise<Dataset> {
+  const { labelsPath } = options;
   const bytes = await openBytes(path);
-  const { dims, start } = await header(path, bytes);
-  const [count = 0, height = 1, width = 1] = dims;
-  if (dims.length < 2 || dims.length > 3) throw bad(path, `has ${dims.length} dimension(s); pictures have 3 (count, height, width)`);
-  const labels = options.labelsPath !== undefined && !/ubyte|\.idx/u.test(options.labelsPath) ? labelsInOrder(options.labelsPath, count) : await labelsBeside(path, options.labelsPath, count);
-  const size = height * width;
-  return {
-    facts: {
-      path,
-      kind: 'idx',
-      samples: count,
-      classes: numberedClasses(labels),
-      labelled: labels !== undefined,
-      sampleShape: dims.length === 3 ? [height, width, 1] : [height],
-      warnings: [],
-    },
-    label: (index) => labels?.[index],
-    load: async (index, preprocess) => preparePicture({ width: dims.length === 3 ? width : height, height: dims.length === 3 ? height : 1, channels: 1, pixels: await bytes.read(start + index * size, size) }, preprocess ?? {}),
-    close: () => bytes.close(),
-  };
+  try {
+    const { dims, start } = await header(path, bytes);
+    const [count = 0, height = 1, width = 1] = dims;
+    if (dims.length < 2 || dims.length > 3) throw bad(path, `has ${dims.length} dimension${dims.length === 1 ? '' : 's'}; pictures have 3 (count, height, width)`);
+    const labels = labelsPath !== undefined && !/ubyte|\.idx/u.test(basename(labelsPath)) ? labelsInOrder(labelsPath, count) : await labelsBeside(path, labelsPath, count);
+    const size = height * width;
+    const picture = dims.length === 3 ? ({ width, height, channels: 1 } as const) : ({ width: height, height: 1, channels: 1 } as const);
+    return {
+      facts: {
+        path,
+        kind: 'idx',
+        samples: count,
+        classes: numberedClasses(labelsPath ?? path, labels),
+        labelled: labels !== undefined,
+        sampleShape: dims.length === 3 ? [height, width, 1] : [height],
+        warnings: [],
+      },
+      label: (index) => labels?.[index],
+      load: async (index, preprocess) => preparePicture({ ...picture, pixels: await bytes.read(start + index * size, size) }, preprocess ?? {}),
+      close: () => bytes.close(),
+    };
+  } catch (error) {
+    await bytes.close();
+    throw error;
+  }
 }
 
 async function openBytes(path: string): Promise<Bytes> {
   if (path.endsWith('.gz')) {
-    let unpacked: Uint8Array;
-    try {
-      unpacked = await promisify(gunzip)(await readFile(path), { maxOutputLength: MAX_UNPACKED_BYTES });
-    } catch (error) {
-      throw bad(path, `cannot be unpacked (${error instanceof Error ? error.message : 'damaged'})`, error);
-    }
+    const unpacked = await unpack(path);
     return { size: unpacked.length, read: async (offset, length) => unpacked.subarray(offset, offset + length), close: async () => {} };
   }
   const file: FileHandle = await open(path, 'r');
@@ -66,6 +70,33 @@ async function openBytes(path: string): Promise<Bytes> {
     },
     close: () => file.close(),
   };
+}
+
+/** What the header asks for and not a byte more, so that a bomb ends as soon as it is one. */
+async function unpack(path: string): Promise<Uint8Array> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  let wanted = MAX_UNPACKED_BYTES;
+  try {
+    await pipeline(createReadStream(path), createGunzip(), async (unpacked: AsyncIterable<Buffer>) => {
+      for await (const chunk of unpacked) {
+        if (size === 0) wanted = Math.min(MAX_UNPACKED_BYTES, wantedBytes(chunk) ?? MAX_HEADER_BYTES);
+        chunks.push(chunk);
+        size += chunk.length;
+        if (size >= wanted) return;
+      }
+    });
+  } catch (error) {
+    throw bad(path, `cannot be unpacked (${error instanceof Error ? error.message : 'damaged'})`, error);
+  }
+  return Buffer.concat(chunks).subarray(0, wanted);
+}
+
+/** Length of the whole file by its header; undefined where that is none. */
+function wantedBytes(start: Buffer): number | undefined {
+  const rank = start[3] ?? 0;
+  if (start.length < 4 + 4 * rank || rank > 4) return undefined;
+  return Array.from({ length: rank }, (_, i) => start.readUInt32BE(4 + 4 * i)).reduce((a, b) => a * b, 1) + 4 + 4 * rank;
 }
 
 async function header(path: string, bytes: Bytes): Promise<{ dims: number[]; start: number }> {

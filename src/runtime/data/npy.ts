@@ -13,6 +13,8 @@ import { prepareNumbers, preparePicture } from './prepare.ts';
 const MAX_HEADER_BYTES = 64 * 1024;
 const MAX_ZIP_BYTES = 2 ** 30;
 const MAX_RANK = 8;
+/** Kind and bytes of the elements that are read. */
+const ELEMENTS = new Set(['f4', 'f8', 'u1', 'u2', 'u4', 'u8', 'i1', 'i2', 'i4', 'i8', 'b1']);
 
 interface ArrayHeader {
   readonly kind: 'u' | 'i' | 'f' | 'b';
@@ -37,8 +39,14 @@ export async function openNpy(path: string, options: DatasetOptions): Promise<Da
     const { bytesRead } = await file.read(buffer, 0, length, offset);
     return buffer.subarray(0, bytesRead);
   };
-  const header = parseHeader(path, await read(0, Math.min(size, MAX_HEADER_BYTES)), size);
-  return asDataset(path, 'npy', { header, read, close: () => file.close() }, options.labelsPath === undefined ? undefined : labelsInOrder(options.labelsPath, header.dims[0] ?? 0));
+  try {
+    const header = parseHeader(path, await read(0, Math.min(size, MAX_HEADER_BYTES)), size);
+    const labels = options.labelsPath === undefined ? undefined : labelsInOrder(options.labelsPath, header.dims[0] ?? 0);
+    return asDataset(path, 'npy', { header, read, close: () => file.close() }, labels, options.labelsPath);
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
 }
 
 /** @throws BAD_DATASET, BAD_LABELS */
@@ -54,13 +62,13 @@ export async function openNpz(path: string, options: DatasetOptions): Promise<Da
   if (labels !== undefined && labels.length !== count) {
     throw new EdgewiseError('BAD_LABELS', `"${path}" has ${count} samples and ${labels.length} labels.`, { hint: 'Save one label for each sample.', details: { path } });
   }
-  return asDataset(path, 'npz', samples, labels);
+  return asDataset(path, 'npz', samples, labels, options.labelsPath);
 }
 
-function asDataset(path: string, kind: 'npy' | 'npz', array: ArrayReader, labels: readonly number[] | undefined): Dataset {
+function asDataset(path: string, kind: 'npy' | 'npz', array: ArrayReader, labels: readonly number[] | undefined, labelsPath: string | undefined): Dataset {
   const { header } = array;
   const [count = 0, ...dims] = header.dims;
-  if (header.dims.length < 2 || count === 0) throw bad(path, `holds an array of ${header.dims.join(' x ') || 'one number'}; the first axis has to count samples`, 'Save an array of rank 2 or more.');
+  if (header.dims.length < 2 || header.dims.includes(0)) throw bad(path, `holds an array of ${header.dims.join(' x ') || 'one number'}; the first axis has to count samples`, 'Save an array of rank 2 or more.');
   const size = dims.reduce((a, b) => a * b, 1);
   const pixels = header.kind === 'u' && header.bytes === 1 ? pictureShape(dims) : undefined;
   return {
@@ -68,14 +76,14 @@ function asDataset(path: string, kind: 'npy' | 'npz', array: ArrayReader, labels
       path,
       kind,
       samples: count,
-      classes: numberedClasses(labels),
+      classes: numberedClasses(labelsPath ?? path, labels),
       labelled: labels !== undefined,
       sampleShape: dims,
       warnings: [],
     },
     label: (index) => labels?.[index],
     async load(index, preprocess) {
-      if (pixels !== undefined && (preprocess?.resize !== undefined || preprocess?.crop !== undefined || preprocess?.channels !== undefined)) {
+      if (pixels !== undefined && preprocess !== undefined) {
         const raw = await array.read(header.start + index * size, size);
         return preparePicture({ ...pixels, pixels: raw }, preprocess);
       }
@@ -106,7 +114,7 @@ async function numbers(array: ArrayReader, from: number, count: number): Promise
 
 function parseHeader(path: string, bytes: Uint8Array, size: number): ArrayHeader {
   const text = new TextDecoder('latin1').decode(bytes.subarray(0, Math.min(bytes.length, MAX_HEADER_BYTES)));
-  if (!text.startsWith('\x93NUMPY')) throw bad(path, 'is no NPY array: its first bytes are wrong');
+  if (!text.startsWith('\x93NUMPY') || bytes.length < 12) throw bad(path, 'is no NPY array: its first bytes are wrong');
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const long = (bytes[6] ?? 1) >= 2;
   const length = long ? view.getUint32(8, true) : view.getUint16(8, true);
@@ -116,7 +124,7 @@ function parseHeader(path: string, bytes: Uint8Array, size: number): ArrayHeader
   const shape = /'shape':\s*\(([\d,\s]*)\)/u.exec(header);
   if (type === null || shape === null || start > bytes.length) throw bad(path, 'has a header that is not understood', 'Save plain numbers (no objects, no records).');
   const [, order, kind, width] = type as unknown as [string, string, 'u' | 'i' | 'f' | 'b', string];
-  if (order === '>' || /'fortran_order':\s*True/u.test(header) || (kind === 'f' && width === '2')) throw bad(path, `has elements in a form that is not read (${order}${kind}${width}${/True/u.test(header) ? ', Fortran order' : ''})`, 'Save it as little-endian numbers in C order, float32 for example.');
+  if (order === '>' || /'fortran_order':\s*True/u.test(header) || !ELEMENTS.has(kind + width)) throw bad(path, `has elements in a form that is not read (${order}${kind}${width}${/True/u.test(header) ? ', Fortran order' : ''})`, 'Save it as little-endian numbers in C order, float32 for example.');
   const dims = (shape[1] ?? '').split(',').filter((part) => part.trim() !== '').map(Number);
   const elements = dims.reduce((a, b) => a * b, 1);
   if (dims.length > MAX_RANK || !Number.isSafeInteger(elements * Number(width))) throw bad(path, `says that it has the shape ${dims.join(' x ')}, which cannot be`);

@@ -46,13 +46,13 @@ export async function openPictures(folder: string, options: DatasetOptions): Pro
   };
 }
 
-/** Paths relative to the root, in a fixed order. */
 /** A folder that holds the data as one file is a near miss: the file is what to choose. */
 function hintFor(root: string): string {
   const file = readdirSync(root).sort().find((name) => /ubyte(\.gz)?$|\.(idx|npy|npz|csv|tsv)$/iu.test(name) && !/label/iu.test(name));
   return file === undefined ? 'Choose a folder of pictures, or one with a folder for each class.' : `Choose the file in it: "${join(root, file)}".`;
 }
 
+/** Paths relative to the root, in a fixed order. */
 function listPictures(root: string): string[] {
   const files: string[] = [];
   const visit = (folder: string, depth: number): void => {
