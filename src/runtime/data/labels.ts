@@ -28,7 +28,9 @@ const byPosition = z.array(z.number().int().nonnegative());
  * @throws BAD_LABELS
  */
 export function readLabels(path: string): Labels {
-  if (statSync(path).size > MAX_LABEL_FILE_BYTES) throw bad(path, 'is larger than 64 MB', 'Choose the label file, not the data.');
+  const stats = statSync(path);
+  if (!stats.isFile()) throw bad(path, 'is no file', 'Choose the file with the labels.');
+  if (stats.size > MAX_LABEL_FILE_BYTES) throw bad(path, 'is larger than 64 MB', 'Choose the label file, not the data.');
   const text = readFileSync(path, 'utf8').replace(/^\uFEFF/u, '');
   if (/^\s*[[{]/u.test(text)) return fromJson(path, text);
   const lines = text.split(/\r?\n/u).filter((line) => line.trim() !== '');
