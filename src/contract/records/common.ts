@@ -53,5 +53,3 @@ export const fidelity = z.object({
 export const accuracy = z.object({ samples: z.number().int(), top1: z.number(), top5: z.number() });
 
 export type LatencyComparisonRecord = z.infer<typeof latencyComparison>;
-export type FidelityRecord = z.infer<typeof fidelity>;
-export type AccuracyRecord = z.infer<typeof accuracy>;

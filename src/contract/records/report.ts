@@ -82,7 +82,6 @@ export const optimizeReport = z.object({
 
 export type ReportStep = z.infer<typeof reportStep>;
 export type ReportSide = z.infer<typeof reportSide>;
-export type LayerError = z.infer<typeof layerError>;
 export type MachineRecord = z.infer<typeof machineRecord>;
 export type GateResult = z.infer<typeof gateResult>;
 export type OptimizeReport = z.infer<typeof optimizeReport>;

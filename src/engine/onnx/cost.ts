@@ -4,7 +4,7 @@
  */
 import type { LayerRecord } from '../../contract/records/model.ts';
 import { intAttribute } from './attributes.ts';
-import { capturedNames } from './graph.ts';
+import { capturedNames } from './captured.ts';
 import { shapeRuleFor } from './shapes/registry.ts';
 import type { ShapeMap } from './shapes/infer.ts';
 import { bitsPerElement, byteLength, elementCount } from './tensor.ts';

@@ -5,6 +5,8 @@
  */
 import { EdgewiseError } from '../../base/errors.ts';
 import { describeNode } from './attributes.ts';
+import { capturedNames, namesInSubgraphs, renameInSubgraphs } from './captured.ts';
+import { RankHeap } from './rank-heap.ts';
 import type { Attribute, GraphData, NodeData, Tensor, ValueInfo } from './types.ts';
 
 /** A node in a graph: read freely, change through `Graph`. */
@@ -336,120 +338,5 @@ export class Graph {
       });
     }
     return result;
-  }
-}
-
-/** Values that a node's subgraphs read from outside of them. */
-export function capturedNames(node: NodeData): Set<string> {
-  const captured = new Set<string>();
-  for (const attribute of node.attributes.values()) {
-    if (attribute.kind === 'graph') collectCaptured(attribute.value, captured);
-    else if (attribute.kind === 'graphs') for (const graph of attribute.value) collectCaptured(graph, captured);
-  }
-  return captured;
-}
-
-/** Every value and node name inside of a node's subgraphs. */
-function namesInSubgraphs(node: NodeData): Set<string> {
-  const names = new Set<string>();
-  const visit = (graph: GraphData): void => {
-    for (const value of [...graph.inputs, ...graph.outputs]) names.add(value.name);
-    for (const name of graph.initializers.keys()) names.add(name);
-    for (const inner of graph.nodes) {
-      names.add(inner.name);
-      for (const value of [...inner.inputs, ...inner.outputs, ...namesInSubgraphs(inner)]) names.add(value);
-    }
-  };
-  for (const attribute of node.attributes.values()) {
-    if (attribute.kind === 'graph') visit(attribute.value);
-    else if (attribute.kind === 'graphs') attribute.value.forEach(visit);
-  }
-  return names;
-}
-
-function collectCaptured(graph: GraphData, captured: Set<string>): void {
-  const local = new Set<string>([...graph.inputs.map((input) => input.name), ...graph.initializers.keys()]);
-  for (const node of graph.nodes) for (const output of node.outputs) local.add(output);
-  for (const node of graph.nodes) {
-    for (const name of [...node.inputs, ...capturedNames(node)]) if (name !== '' && !local.has(name)) captured.add(name);
-  }
-  for (const output of graph.outputs) if (!local.has(output.name)) captured.add(output.name);
-}
-
-function renameInSubgraphs(node: NodeData, from: string, to: string): void {
-  for (const [name, attribute] of node.attributes) {
-    if (attribute.kind === 'graph') node.attributes.set(name, { kind: 'graph', value: renameCaptured(attribute.value, from, to) });
-    else if (attribute.kind === 'graphs') {
-      node.attributes.set(name, { kind: 'graphs', value: attribute.value.map((graph) => renameCaptured(graph, from, to)) });
-    }
-  }
-}
-
-function renameCaptured(graph: GraphData, from: string, to: string): GraphData {
-  const shadowed =
-    graph.inputs.some((input) => input.name === from) || graph.initializers.has(from) || graph.nodes.some((node) => node.outputs.includes(from));
-  if (shadowed) return graph;
-  const nodes = graph.nodes.map((node) => {
-    const copy: NodeData = { ...node, inputs: node.inputs.map((input) => (input === from ? to : input)), attributes: new Map(node.attributes) };
-    renameInSubgraphs(copy, from, to);
-    return copy;
-  });
-  const outputs = graph.outputs.map((output) => {
-    if (output.name !== from) return output;
-    const { encoded: _encoded, ...rest } = output;
-    return { ...rest, name: to };
-  });
-  return { ...graph, nodes, outputs };
-}
-
-/** A binary heap that pops the node that stood first. */
-class RankHeap {
-  readonly #items: NodeData[] = [];
-  readonly #rank: ReadonlyMap<NodeData, number>;
-
-  constructor(rank: ReadonlyMap<NodeData, number>, items: readonly NodeData[]) {
-    this.#rank = rank;
-    for (const item of items) this.push(item);
-  }
-
-  push(item: NodeData): void {
-    const items = this.#items;
-    items.push(item);
-    let child = items.length - 1;
-    while (child > 0) {
-      const parent = (child - 1) >> 1;
-      if (this.#before(parent, child)) break;
-      this.#swap(parent, child);
-      child = parent;
-    }
-  }
-
-  pop(): NodeData | undefined {
-    const items = this.#items;
-    const top = items[0];
-    const last = items.pop();
-    if (top === undefined || last === undefined || items.length === 0) return top;
-    items[0] = last;
-    for (let parent = 0; ; ) {
-      const left = 2 * parent + 1;
-      if (left >= items.length) break;
-      const child = left + 1 < items.length && this.#before(left + 1, left) ? left + 1 : left;
-      if (this.#before(parent, child)) break;
-      this.#swap(parent, child);
-      parent = child;
-    }
-    return top;
-  }
-
-  #before(a: number, b: number): boolean {
-    return this.#rankAt(a) <= this.#rankAt(b);
-  }
-  #rankAt(index: number): number {
-    return this.#rank.get(this.#items[index] as NodeData) ?? 0;
-  }
-  #swap(a: number, b: number): void {
-    const item = this.#items[a] as NodeData;
-    this.#items[a] = this.#items[b] as NodeData;
-    this.#items[b] = item;
   }
 }

@@ -5,7 +5,8 @@
  */
 import { throwIfAborted } from '../../base/errors.ts';
 import type { Clock } from '../../base/ports.ts';
-import { capturedNames, Graph, type Node } from '../onnx/graph.ts';
+import { capturedNames } from '../onnx/captured.ts';
+import { Graph, type Node } from '../onnx/graph.ts';
 import { inferShapes, type ShapeMap } from '../onnx/shapes/infer.ts';
 import type { GraphData, Model, NodeData, Tensor, ValueInfo } from '../onnx/types.ts';
 import { copyModel, runPasses, type RunPassesOptions } from './pipeline.ts';

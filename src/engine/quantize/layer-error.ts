@@ -5,7 +5,7 @@
 import { Graph } from '../onnx/graph.ts';
 import { makeInt } from '../onnx/attributes.ts';
 import { renameTensor } from '../onnx/tensor.ts';
-import { capturedNames } from '../onnx/graph.ts';
+import { capturedNames } from '../onnx/captured.ts';
 import type { Model } from '../onnx/types.ts';
 import { copyModel } from '../passes/pipeline.ts';
 import { ProbeModel, type CalibrationContext } from './probe-model.ts';

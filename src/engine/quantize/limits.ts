@@ -4,10 +4,14 @@
  */
 import type { Graph, Node } from '../onnx/graph.ts';
 import { activationBounds } from './operators.ts';
-import type { PlannedValue } from './plan.ts';
 import type { Range } from './quant-params.ts';
 
-type Limits = Pick<PlannedValue, 'bounds' | 'known'>;
+export interface Limits {
+  /** No range goes beyond them. */
+  readonly bounds: Range;
+  /** Where the range ends whatever the data are, so that nothing has to be measured: [0, 1] after a Sigmoid, [0, ?] after Relu. */
+  readonly known: { readonly min: boolean; readonly max: boolean };
+}
 
 const UNBOUNDED: Range = { min: Number.NEGATIVE_INFINITY, max: Number.POSITIVE_INFINITY };
 const NOTHING = { min: false, max: false };

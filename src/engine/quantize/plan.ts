@@ -11,9 +11,8 @@
  */
 import type { Graph, Node } from '../onnx/graph.ts';
 import { DataType } from '../onnx/types.ts';
-import { limitsOf } from './limits.ts';
+import { limitsOf, type Limits } from './limits.ts';
 import { activationBounds, activationInputs, constantTensor, operatorKind, weightsOf, type OperatorKind, type Weights } from './operators.ts';
-import type { Range } from './quant-params.ts';
 
 export interface PlannedUnit {
   readonly node: Node;
@@ -31,14 +30,10 @@ export interface PlannedUnit {
 }
 
 /** A value that passes through QuantizeLinear and DequantizeLinear. */
-export interface PlannedValue {
+export interface PlannedValue extends Limits {
   readonly name: string;
   /** The value whose parameters it has: itself, or what a movement operator took it from. */
   readonly root: string;
-  /** No range goes beyond them. */
-  readonly bounds: Range;
-  /** Where the range ends whatever the data are, so that nothing has to be measured: [0, 1] after a Sigmoid, [0, ?] after Relu. */
-  readonly known: { readonly min: boolean; readonly max: boolean };
   /** True where a chosen unit makes it. */
   readonly made: boolean;
 }

@@ -5,4 +5,4 @@ export { reducers } from './reducers.ts';
 export { renderReportHtml } from './report-html.ts';
 export { runRecipe } from './run-recipe.ts';
 export { needsData } from './steps.ts';
-export type { DataPlan, RunRecipeOptions, RunRecipeResult } from './types.ts';
+export type { DataPlan, RunRecipeOptions } from './types.ts';

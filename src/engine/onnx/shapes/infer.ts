@@ -4,7 +4,7 @@
  * Nothing here throws on an odd model: what is not known stays unknown, and what contradicts itself becomes a note.
  */
 import { describeNode } from '../attributes.ts';
-import { capturedNames } from '../graph.ts';
+import { capturedNames } from '../captured.ts';
 import { opsetOf, type Dim, type GraphData, type Model, type NodeData, type Shape, type Tensor, type ValueInfo } from '../types.ts';
 import { constantValue } from './constant.ts';
 import { makeContext } from './context.ts';
