@@ -3,6 +3,7 @@ import { existsSync, statSync } from 'node:fs';
 import { extname } from 'node:path';
 import { EdgewiseError } from '../../base/errors.ts';
 import { openCsv } from './csv.ts';
+import { readingFailed } from '../files/file-errors.ts';
 import type { Dataset, DatasetOptions } from './types.ts';
 import { openIdx } from './idx.ts';
 import { openNpy, openNpz } from './npy.ts';
@@ -10,7 +11,7 @@ import { openPictures } from './pictures.ts';
 
 /**
  * Opens a data set without decoding its samples.
- * @throws FILE_NOT_FOUND, BAD_DATASET, BAD_LABELS
+ * @throws FILE_NOT_FOUND, FILE_UNREADABLE, BAD_DATASET, BAD_LABELS
  */
 export async function openDataset(path: string, options: DatasetOptions = {}): Promise<Dataset> {
   if (!existsSync(path)) {
@@ -19,6 +20,14 @@ export async function openDataset(path: string, options: DatasetOptions = {}): P
   if (options.labelsPath !== undefined && !existsSync(options.labelsPath)) {
     throw new EdgewiseError('FILE_NOT_FOUND', `There is no label file at "${options.labelsPath}".`, { hint: 'Check the path of the label file.', details: { path: options.labelsPath } });
   }
+  try {
+    return await openByKind(path, options);
+  } catch (error) {
+    throw error instanceof Error && 'syscall' in error ? readingFailed(path, error) : error;
+  }
+}
+
+async function openByKind(path: string, options: DatasetOptions): Promise<Dataset> {
   if (statSync(path).isDirectory()) return openPictures(path, options);
   const name = path.toLowerCase();
   if (/idx\d?-ubyte(\.gz)?$|\.idx(\.gz)?$|ubyte\.gz$/u.test(name)) return openIdx(path, options);

@@ -87,7 +87,8 @@ async function unpack(path: string): Promise<Uint8Array> {
       }
     });
   } catch (error) {
-    throw bad(path, `cannot be unpacked (${error instanceof Error ? error.message : 'damaged'})`, error);
+    // Leaving early counts as an abort.
+    if (size < wanted) throw bad(path, `cannot be unpacked (${error instanceof Error ? error.message : 'damaged'})`, error);
   }
   return Buffer.concat(chunks).subarray(0, wanted);
 }

@@ -113,7 +113,7 @@ async function numbers(array: ArrayReader, from: number, count: number): Promise
 }
 
 function parseHeader(path: string, bytes: Uint8Array, size: number): ArrayHeader {
-  const text = new TextDecoder('latin1').decode(bytes.subarray(0, Math.min(bytes.length, MAX_HEADER_BYTES)));
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, MAX_HEADER_BYTES)).toString('latin1');
   if (!text.startsWith('\x93NUMPY') || bytes.length < 12) throw bad(path, 'is no NPY array: its first bytes are wrong');
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const long = (bytes[6] ?? 1) >= 2;
