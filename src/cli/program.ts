@@ -60,7 +60,7 @@ export async function run(argv: readonly string[], options: RunOptions): Promise
   withData(command('optimize', 'make a model smaller and faster, measure what that cost, and keep both'))
     .argument('<model>', 'an ONNX file')
     .requiredOption('-o, --output <file>', 'where to write the result')
-    .option('--recipe <name|file>', 'a built-in recipe (simplify, int8) or a recipe file', 'int8')
+    .option('--recipe <name|file>', 'a built-in recipe (simplify, int8, int8-accurate) or a recipe file', 'int8')
     .addOption(new Option('--samples <n>', 'samples to calibrate on (100)').argParser(integer(1, 100_000)))
     .addOption(new Option('--eval-samples <n>', 'at most so many of the other samples for the measurements (500)').argParser(integer(1, 1_000_000)))
     .option('--report <file>', 'write the report: .json, .html, or both where the name has neither')
