@@ -24,7 +24,8 @@ describe('the data folder', () => {
   test('a console that was killed leaves no lock behind', async () => {
     const script = `
       import { openDataFolder } from ${JSON.stringify(join(import.meta.dirname, 'data-folder.ts'))};
-      openDataFolder(${JSON.stringify(root)}, ${JSON.stringify(NOW)});
+      // Held: what is not held is collected, and its lock with it.
+      globalThis.folder = openDataFolder(${JSON.stringify(root)}, ${JSON.stringify(NOW)});
       console.log('locked');
       setInterval(() => {}, 1000);`;
     const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
