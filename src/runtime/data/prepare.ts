@@ -28,7 +28,7 @@ export async function preparePicture(source: string | RawPicture, record: Prepro
 
 function open(source: string | RawPicture): Sharp {
   return typeof source === 'string'
-    ? sharp(source, { limitInputPixels: MAX_PIXELS, failOn: 'error' }).rotate()
+    ? sharp(source, { limitInputPixels: MAX_PIXELS, failOn: 'error', ignoreIcc: true }).rotate()
     : sharp(source.pixels, { raw: { width: source.width, height: source.height, channels: source.channels } });
 }
 
@@ -40,10 +40,28 @@ async function geometry(source: string | RawPicture, record: PreprocessRecord): 
   return crop(resized, record.crop);
 }
 
+/** Colour profiles and alpha are left aside, as the image readers of the training frameworks do. */
 async function decode(image: Sharp, grey: boolean): Promise<RawPicture> {
-  const flat = image.flatten({ background: '#000000' });
-  const { data, info } = await (grey ? flat.greyscale().toColourspace('b-w') : flat.toColourspace('srgb')).raw().toBuffer({ resolveWithObject: true });
-  return asPicture(data, info);
+  const { data, info } = await image.removeAlpha().toColourspace('srgb').raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
+  const picture = asPicture(data, info);
+  if (grey) return toGrey(picture);
+  return picture.channels === 3 ? picture : toColour(picture);
+}
+
+/** Luma of ITU-R 601 in 16-bit fixed point, as Pillow's mode L. */
+function toGrey({ width, height, channels, pixels }: RawPicture): RawPicture {
+  if (channels === 1) return { width, height, channels, pixels };
+  const grey = new Uint8Array(width * height);
+  for (let i = 0; i < grey.length; i++) {
+    grey[i] = ((pixels[3 * i] as number) * 19_595 + (pixels[3 * i + 1] as number) * 38_470 + (pixels[3 * i + 2] as number) * 7471 + 0x8000) >> 16;
+  }
+  return { width, height, channels: 1, pixels: grey };
+}
+
+function toColour({ width, height, pixels }: RawPicture): RawPicture {
+  const colour = new Uint8Array(3 * pixels.length);
+  for (let i = 0; i < pixels.length; i++) colour.fill(pixels[i] as number, 3 * i, 3 * i + 3);
+  return { width, height, channels: 3, pixels: colour };
 }
 
 function asPicture(data: Buffer, info: { readonly width: number; readonly height: number; readonly channels: number }): RawPicture {
@@ -79,7 +97,9 @@ async function resize(picture: RawPicture, wanted: PreprocessRecord['resize']): 
 
 async function scaled(picture: RawPicture, height: number, width: number): Promise<RawPicture> {
   if (height === picture.height && width === picture.width) return picture;
-  const { data, info } = await open(picture).resize(width, height, { fit: 'fill', kernel: 'linear', fastShrinkOnLoad: false }).raw().toBuffer({ resolveWithObject: true });
+  const image = open(picture).resize(width, height, { fit: 'fill', kernel: 'linear', fastShrinkOnLoad: false });
+  // One channel would come back as three equal ones.
+  const { data, info } = await (picture.channels === 1 ? image.toColourspace('b-w') : image).raw().toBuffer({ resolveWithObject: true });
   return asPicture(data, info);
 }
 
@@ -92,8 +112,8 @@ function crop(picture: RawPicture, wanted: PreprocessRecord['crop']): RawPicture
       details: { crop: [height, width], picture: [picture.height, picture.width] },
     });
   }
-  const top = Math.round((picture.height - height) / 2);
-  const left = Math.round((picture.width - width) / 2);
+  const top = middle(picture.height - height);
+  const left = middle(picture.width - width);
   const { channels } = picture;
   const pixels = new Uint8Array(height * width * channels);
   for (let y = 0; y < height; y++) {
@@ -101,6 +121,12 @@ function crop(picture: RawPicture, wanted: PreprocessRecord['crop']): RawPicture
     pixels.set(picture.pixels.subarray(from, from + width * channels), y * width * channels);
   }
   return { width, height, channels, pixels };
+}
+
+/** Half of a margin; a half is rounded to even, as torchvision's centre crop does. */
+function middle(margin: number): number {
+  const half = Math.floor(margin / 2);
+  return margin % 2 === 1 && half % 2 === 1 ? half + 1 : half;
 }
 
 function toTensor(picture: RawPicture, record: PreprocessRecord): PreparedSample {
