@@ -34,9 +34,13 @@ export interface PlannedData {
 export async function matchDataset(request: DataRequest): Promise<DatasetMatch> {
   const dataset = await openDataset(request.path, { labelsPath: request.labelsPath });
   await dataset.close();
-  if (request.preprocess !== undefined) return { facts: dataset.facts, preprocess: mutable(request.preprocess), reasons: ['given'] };
-  const { preprocess, reasons } = guessPreprocess(request.inputs[0], dataset.facts, basename(request.modelName));
-  return { facts: dataset.facts, preprocess: preprocess === null ? null : mutable(preprocess), reasons: [...reasons] };
+  return matchFacts(dataset.facts, request);
+}
+
+function matchFacts(facts: DatasetFacts, request: DataRequest): DatasetMatch {
+  if (request.preprocess !== undefined) return { facts, preprocess: mutable(request.preprocess), reasons: ['given'] };
+  const { preprocess, reasons } = guessPreprocess(request.inputs[0], facts, basename(request.modelName));
+  return { facts, preprocess: preprocess === null ? null : mutable(preprocess), reasons: [...reasons] };
 }
 
 /**
@@ -47,7 +51,7 @@ export async function matchDataset(request: DataRequest): Promise<DatasetMatch> 
 export async function planData(request: DataRequest, options: { readonly calibration: number; readonly evaluation: number; readonly seed: number }): Promise<PlannedData> {
   const dataset = await openDataset(request.path, { labelsPath: request.labelsPath });
   try {
-    const match = await matchDataset(request);
+    const match = matchFacts(dataset.facts, request);
     const order = spread(dataset.facts.samples, (index) => dataset.label(index), options.seed);
     const overlap = order.length < 4;
     const calibrationCount = overlap ? order.length : Math.min(options.calibration, order.length >= options.calibration * 2 ? options.calibration : Math.floor(order.length / 2));
