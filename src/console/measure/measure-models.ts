@@ -7,6 +7,7 @@ import { createNodeProcessHost } from '../jobs/node-process-host.ts';
 import { withModelFile } from '../models/model-file.ts';
 import { nameOf } from '../models/model-library.ts';
 import { findEntries } from '../processes/entries.ts';
+import { runtimeLimits } from '../processes/runtime-limits.ts';
 import { dataRequest, type DataChoice } from './data-request.ts';
 
 export interface MeasureOptions {
@@ -38,7 +39,7 @@ const GENERATED_SAMPLES = 32;
 export async function evaluateModel(path: string, data: DataChoice, options: MeasureOptions): Promise<Omit<Accuracy, 'correct'> & Feeding> {
   const { facts } = await lookAt(path);
   const planned = await plan(data, facts, path, options);
-  return withRunner(options, async (runner, run) => {
+  return withRunner([facts], options, async (runner, run) => {
     const session = await runner.open(path, { ...run, threads: options.threads });
     const { samples, top1, top5 } = await runner.evaluate(session, planned.source, { ...run, progress: subProgress(options.progress, 0, 1, 'accuracy') });
     return { samples, top1, top5, preprocess: planned.preprocess, preprocessGuessed: planned.preprocessGuessed };
@@ -59,7 +60,7 @@ export async function compareModels(a: string, b: string, data: DataChoice | nul
   const [first, second] = [await lookAt(a), await lookAt(b)];
   const planned = data === null ? generated(options) : await plan(data, first.facts, a, options);
   const { source, labelled, preprocess, preprocessGuessed } = planned;
-  return withRunner(options, async (runner, run) => {
+  return withRunner([first.facts, second.facts], options, async (runner, run) => {
     const open = (path: string): Promise<InferenceSession> => runner.open(path, { ...run, threads: options.threads });
     const [before, after] = [await open(a), await open(b)];
     const report = options.progress;
@@ -83,8 +84,8 @@ export interface BenchFigures {
 
 /** Latency on generated inputs, measured for `seconds`. */
 export async function benchModel(path: string, options: Pick<MeasureOptions, 'signal' | 'progress' | 'threads'> & { readonly seconds: number }): Promise<BenchFigures> {
-  const { size } = await lookAt(path);
-  return withRunner(options, async (runner, run) => {
+  const { facts, size } = await lookAt(path);
+  return withRunner([facts], options, async (runner, run) => {
     const session = await runner.open(path, { ...run, threads: options.threads });
     const { runs, threads, ms } = await runner.bench(session, { kind: 'generated', seed: 1, count: 4 }, { ...run, seconds: options.seconds, progress: subProgress(options.progress, 0, 1, 'latency') });
     return { bytes: size.bytes, threads, runs, ms };
@@ -112,10 +113,10 @@ function generated({ seed, samples = GENERATED_SAMPLES }: MeasureOptions): Plann
   return { source: { kind: 'generated', seed, count: samples }, labelled: false, preprocess: null, preprocessGuessed: false };
 }
 
-async function withRunner<T>({ signal }: Pick<MeasureOptions, 'signal'>, use: (runner: BenchRunner, run: RunOptions) => Promise<T>): Promise<T> {
+async function withRunner<T>(models: Parameters<typeof runtimeLimits>[0], { signal }: Pick<MeasureOptions, 'signal'>, use: (runner: BenchRunner, run: RunOptions) => Promise<T>): Promise<T> {
   const host = createNodeProcessHost();
   const { inferenceChild } = findEntries();
-  const runner = createInferenceRunner({ fork: () => host.fork(inferenceChild, []) });
+  const runner = createInferenceRunner({ fork: () => host.fork(inferenceChild, []), limits: runtimeLimits(models) });
   try {
     return await use(runner, { signal });
   } catch (error) {

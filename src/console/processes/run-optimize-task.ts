@@ -4,6 +4,7 @@ import { createInferenceRunner, createWorkspace, hashFile, machineRecord, planDa
 import { dataRequest } from '../measure/data-request.ts';
 import { withModelFile, type ModelFile } from '../models/model-file.ts';
 import type { FromJobProcess, JobTask } from './messages.ts';
+import { runtimeLimits } from './runtime-limits.ts';
 
 export interface TaskContext {
   readonly send: (message: FromJobProcess) => void;
@@ -19,7 +20,7 @@ export function runOptimizeTask(task: JobTask, context: TaskContext): Promise<Ta
 }
 
 async function run(file: ModelFile, task: JobTask, { send, forkInference, signal }: TaskContext): Promise<TaskResult> {
-  const runner = createInferenceRunner({ fork: forkInference, onChildren: (pids) => send({ type: 'children', pids: [...pids] }) });
+  const runner = createInferenceRunner({ fork: forkInference, limits: runtimeLimits([file.facts]), onChildren: (pids) => send({ type: 'children', pids: [...pids] }) });
   try {
     const { outputPath, report, gatesMet } = await runRecipe({
       recipe: task.recipe,

@@ -21,20 +21,26 @@ const RELATIVE = 1e-3;
 const TO_MAXIMUM = 2e-4;
 const FLOOR = 1e-6;
 
+const FATAL: ReadonlySet<string> = new Set(['CANCELLED', 'RESOURCE_LIMIT', 'RUNTIME_CRASHED']);
+
 export interface Verifier {
   readonly verify: VerifyPass;
   /** Why nothing can be compared; null where it can. */
   readonly unable: string | null;
 }
 
-/** Runs the original once; then each call of `verify` runs one candidate. */
+/**
+ * Runs the original once; then each call of `verify` runs one candidate.
+ * @throws CANCELLED; RESOURCE_LIMIT, RUNTIME_CRASHED where the original ends the runtime
+ */
 export async function createVerifier(original: Model, context: VerifyContext): Promise<Verifier> {
   let reference: CollectedOutputs;
   try {
     reference = await outputsOf(original, 'reference', context);
   } catch (thrown) {
     const error = toEdgewiseError(thrown);
-    if (error.code === 'CANCELLED') throw error;
+    // A model that crashes or overfills the runtime as it came does so in every later stage too; once is enough.
+    if (FATAL.has(error.code)) throw error;
     return { unable: error.message, verify: () => Promise.resolve({ ok: true, maxAbsError: 0, detail: 'not compared' }) };
   }
   return {

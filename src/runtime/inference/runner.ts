@@ -5,9 +5,10 @@
 import { readFileSync } from 'node:fs';
 import { freemem, totalmem } from 'node:os';
 import type { z } from 'zod';
-import { cancelled, EdgewiseError, throwIfAborted } from '../../base/errors.ts';
+import { cancelled, EdgewiseError, throwIfAborted, type ErrorRecord } from '../../base/errors.ts';
 import type { InferenceRunner, InferenceSession, RunOptions, SampleSource } from '../../base/ports.ts';
 import type { InferenceChild } from './channel.ts';
+import { containProcess } from './contain.ts';
 import { reply, results, type BenchResult, type Request } from './messages.ts';
 
 export interface InferenceLimits {
@@ -101,6 +102,12 @@ export function createInferenceRunner(options: InferenceRunnerOptions): BenchRun
   const start = (): Child => {
     const handle = options.fork();
     const child: Child = { handle, waiting: new Map(), output: '', lastSign: performance.now(), reason: undefined, gone: false };
+    let known: number | undefined;
+    const started = (pid: number): void => {
+      options.onChildren?.([pid]);
+      if (known !== pid) containProcess(pid, limits.memoryBytes);
+      known = pid;
+    };
     handle.onOutput((text) => (child.output = (child.output + text).slice(-limits.outputBytes)));
     handle.onMessage((raw) => {
       const message = reply.safeParse(raw);
@@ -108,7 +115,7 @@ export function createInferenceRunner(options: InferenceRunnerOptions): BenchRun
       child.lastSign = performance.now();
       if (message.data.type === 'memory') return noteMemory(child, message.data.rssBytes);
       if (message.data.type === 'ready') {
-        if (handle.pid !== undefined) options.onChildren?.([handle.pid]);
+        if (handle.pid !== undefined) started(handle.pid);
         return;
       }
       const waiting = child.waiting.get(message.data.id);
@@ -122,7 +129,7 @@ export function createInferenceRunner(options: InferenceRunnerOptions): BenchRun
       if (child.reason !== undefined) return;
       child.waiting.delete(message.data.id);
       if (message.data.type === 'done') waiting.resolve(message.data.result);
-      else waiting.reject(EdgewiseError.fromRecord(message.data.error as Parameters<typeof EdgewiseError.fromRecord>[0]));
+      else waiting.reject(withLimit(message.data.error as ErrorRecord, limits.memoryBytes));
     });
     handle.onExit((exit) => {
       child.gone = true;
@@ -134,7 +141,7 @@ export function createInferenceRunner(options: InferenceRunnerOptions): BenchRun
       for (const waiting of child.waiting.values()) waiting.reject(child.reason ?? crash(exit, waiting.what, child.output));
       child.waiting.clear();
     });
-    if (handle.pid !== undefined) options.onChildren?.([handle.pid]);
+    if (handle.pid !== undefined) started(handle.pid);
     clearInterval(watch);
     watch = setInterval(look, WATCH_MS);
     watch.unref();
@@ -234,6 +241,11 @@ function crash(exit: { readonly code: number | null; readonly signal: string | n
     hint: exit.signal === 'SIGKILL' ? 'Somebody or the system (out of memory) killed it. Run it again.' : 'The model makes onnxruntime crash. Export it again, or report it with this message.',
     details: { signal: exit.signal, exitCode: exit.code, ...(output.trim() === '' ? {} : { output: output.trim().slice(-2000) }) },
   });
+}
+
+/** An allocation that was refused names the limit, as a child that was ended for its size does. */
+function withLimit(record: ErrorRecord, memoryBytes: number): EdgewiseError {
+  return EdgewiseError.fromRecord(record.code === 'RESOURCE_LIMIT' ? { ...record, details: { ...record.details, limitBytes: memoryBytes } } : record);
 }
 
 /** The most resident memory that a process has had so far, where the system tells (Linux). */

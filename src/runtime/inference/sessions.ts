@@ -81,7 +81,7 @@ export function runtimeError(what: string, error: unknown): EdgewiseError {
     .replaceAll(/\/[^\s'"]*\/(?=[\w.-]+\.(?:cc|h)\b)/gu, '')
     .split('\nStacktrace:')[0]
     ?.trim() ?? '';
-  const memory = /bad_alloc|Failed to allocate memory|out of memory/iu.test(text);
+  const memory = /bad_alloc|Failed to allocate memory|out of memory|would require more than \d+ bytes|buffer allocation failed|length_error/iu.test(text);
   return new EdgewiseError(memory ? 'RESOURCE_LIMIT' : 'RUNTIME_ERROR', `onnxruntime could not ${what}: ${text.slice(0, 600)}`, {
     hint: memory
       ? 'The model needs more memory than this machine gives; use a smaller input or another machine.'

@@ -14,12 +14,20 @@ const ARRAYS = {
 
 type Known = keyof typeof ARRAYS;
 
-/** A typed array of `length` zeros for an element type. @throws RUNTIME_ERROR for types that the runtime does not take as input */
+/** A typed array of `length` zeros for an element type. @throws RUNTIME_ERROR for types that the runtime does not take as input, RESOURCE_LIMIT */
 export function emptyArray(type: TensorElementType, length: number): Numbers {
   if (!(type in ARRAYS)) {
     throw new EdgewiseError('RUNTIME_ERROR', `Inputs of type ${type} cannot be fed to the runtime from here.`, { hint: 'Use a model whose inputs are float32 or integers.' });
   }
-  return new ARRAYS[type as Known](length);
+  try {
+    return new ARRAYS[type as Known](length);
+  } catch (error) {
+    throw new EdgewiseError('RESOURCE_LIMIT', `An input of ${length.toLocaleString('en')} elements of type ${type} is more than this machine can hold.`, {
+      hint: 'Export the model with a smaller input.',
+      details: { elements: length },
+      cause: error,
+    });
+  }
 }
 
 export function makeTensor(type: TensorElementType, data: Numbers, dims: readonly number[]): Tensor {
