@@ -109,6 +109,14 @@ describe('folders of pictures', () => {
     });
   });
 
+  it('a picture that was replaced is read again', async () => {
+    const path = await folder(['1.png']);
+    const before = await using(path, async (dataset) => [dataset.facts.sampleShape, (await dataset.load(0, undefined)).values[0]]);
+    writeFileSync(join(path, '1.png'), await sharp({ create: { width: 5, height: 4, channels: 3, background: { r: 200, g: 0, b: 0 } } }).png().toBuffer());
+    const after = await using(path, async (dataset) => [dataset.facts.sampleShape, (await dataset.load(0, undefined)).values[0]]);
+    expect([before, after]).toEqual([[[2, 3, 3], 0], [[4, 5, 3], 200]]);
+  });
+
   it('nothing in a folder is said', async () => {
     await expect(openDataset(await folder([], { 'readme.txt': 'x' }))).rejects.toMatchObject({ code: 'BAD_DATASET', hint: expect.any(String) });
     await expect(openDataset(await folder([], { 'a/1.png': '' }))).rejects.toMatchObject({ code: 'BAD_DATASET', message: expect.stringContaining('1.png') });

@@ -8,6 +8,11 @@ import { EdgewiseError } from '../../base/errors.ts';
 import type { PreprocessRecord } from '../../base/ports.ts';
 import type { PreparedSample } from './types.ts';
 
+// What is decoded once is not decoded again soon, and a file may be replaced under its name; several pictures are decoded at a time instead of
+// one by several threads.
+sharp.cache(false);
+sharp.concurrency(1);
+
 /** A decoded picture, row by row, channels together. */
 export interface RawPicture {
   readonly width: number;
