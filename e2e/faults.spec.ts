@@ -32,7 +32,7 @@ for (const entry of ['inference-child', 'job-process']) {
     test.skip(process.platform !== 'linux', 'finds the process through /proc');
     test.skip(info.project.metadata['host'] === 'desktop', 'utility processes look alike from outside; main/processes/*.test.ts kills them');
     await openModel(page, sample.model);
-    await page.getByRole('radio', { name: /int8/ }).check();
+    await page.getByRole('radio', { name: /^int8 needs data/ }).check();
     await chooseData(page, sample.pictures);
     await page.getByRole('button', { name: 'Run', exact: true }).click();
     await expect.poll(() => descendants(pid, entry).length, { intervals: [50] }).toBeGreaterThan(0);
@@ -55,7 +55,7 @@ test('the host is killed in the middle of a run: the next start tells and runs i
     const page = await browser.newPage();
     await page.goto(first.url);
     await openModel(page, sample.model);
-    await page.getByRole('radio', { name: /int8/ }).check();
+    await page.getByRole('radio', { name: /^int8 needs data/ }).check();
     await chooseData(page, sample.pictures);
     await page.getByRole('button', { name: 'Run', exact: true }).click();
     await expect.poll(() => descendants(first.pid, 'inference-child').length, { intervals: [50] }).toBeGreaterThan(0);

@@ -21,7 +21,7 @@ test('a model is opened, quantized on the sample pictures, looked at and saved',
   await expect(page.getByText('18', { exact: true }).first()).toBeVisible();
   await expect(page.getByRole('row', { name: /block2\/conv/ })).toContainText('95.6 M');
 
-  await page.getByRole('radio', { name: /int8/ }).check();
+  await page.getByRole('radio', { name: /^int8 needs data/ }).check();
   await chooseData(page, sample.pictures);
   await expect(page.getByText('8 classes')).toBeVisible();
   await expect(page.getByText('Preprocessing').first()).toBeVisible();
@@ -45,7 +45,7 @@ test('a model is opened, quantized on the sample pictures, looked at and saved',
 
 test('cancel ends a run within a second and leaves nothing behind', async ({ host: { page, dataFolder } }) => {
   await openModel(page, sample.model);
-  await page.getByRole('radio', { name: /int8/ }).check();
+  await page.getByRole('radio', { name: /^int8 needs data/ }).check();
   await chooseData(page, sample.pictures);
   await page.getByRole('button', { name: 'Run', exact: true }).click();
   const result = page.getByRole('region', { name: /result/i });

@@ -31,9 +31,10 @@ interface Options {
 export const test = base.extend<{ host: Host } & Options>({
   firstRun: [false, { option: true }],
   host: async ({ firstRun }, use, info) => {
+    const desktop = info.project.metadata['host'] === 'desktop';
+    info.skip(desktop && electronExecutable() === undefined, "Electron's executable is not on this machine");
     const dataFolder = mkdtempSync(join(tmpdir(), 'edgewise-e2e-'));
     const complaints: string[] = [];
-    const desktop = info.project.metadata['host'] === 'desktop';
     const open = desktop ? openDesktop : openBrowser;
     const opened = await open(dataFolder, firstRun, complaints);
     try {
@@ -44,11 +45,6 @@ export const test = base.extend<{ host: Host } & Options>({
       rmSync(dataFolder, { recursive: true, force: true });
     }
   },
-});
-
-test.beforeEach(async () => {
-  const info = test.info();
-  test.skip(info.project.metadata['host'] === 'desktop' && electronExecutable() === undefined, "Electron's executable is not on this machine");
 });
 
 export { expect };

@@ -24,7 +24,7 @@ export async function chooseData(page: Page, path: string): Promise<void> {
 /** Starts int8 on the sample and waits until it is done. */
 export async function optimizeSample(page: Page): Promise<void> {
   await openModel(page, sample.model);
-  await page.getByRole('radio', { name: /int8/ }).check();
+  await page.getByRole('radio', { name: /^int8 needs data/ }).check();
   await chooseData(page, sample.pictures);
   await page.getByRole('button', { name: 'Run', exact: true }).click();
   await expect(page.getByRole('region', { name: /result/i }).getByText('Done', { exact: true }).first()).toBeVisible({ timeout: 90_000 });

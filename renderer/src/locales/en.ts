@@ -121,6 +121,7 @@ export const en = {
   recipes: {
     simplify: 'Removes what does nothing and folds what is constant. Outputs stay the same.',
     int8: 'Simplifies, then computes in 8 bits: about a quarter of the size, and faster on most machines.',
+    'int8-accurate': 'As int8, with finer ranges and as many layers in float as it takes to answer like the original. Takes longer to make.',
   },
   data: {
     title: 'Data',
