@@ -78,6 +78,7 @@ describe('folders of pictures', () => {
     await using(await folder(['n01_a.png', 'n02_b.png'], { [file]: text }), (dataset) => {
       expect(labelsOf(dataset)).toEqual(labels);
       expect(dataset.facts.warnings.join()).toContain(file.replace('../', ''));
+      expect(dataset.facts).toMatchObject({ labelled: true, classes: file === 'synsets.txt' ? ['n02', 'n01'] : Array.from({ length: Math.max(...labels) + 1 }, (__, i) => String(i)) });
     });
   });
 

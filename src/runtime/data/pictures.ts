@@ -4,7 +4,7 @@ import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import sharp from 'sharp';
 import { EdgewiseError } from '../../base/errors.ts';
 import type { Dataset, DatasetOptions } from './types.ts';
-import { checkCount, readLabels, type Labels } from './labels.ts';
+import { checkCount, numberedClasses, readLabels, type Labels } from './labels.ts';
 import { preparePicture } from './prepare.ts';
 
 const PICTURE = /\.(png|jpe?g)$/iu;
@@ -88,16 +88,16 @@ function labelsOf(root: string, files: readonly string[], given: string | undefi
   if (given !== undefined) {
     const labels = readLabels(given);
     checkCount(given, labels, files.length);
-    return { labels: labelsOrThrow(root, files, labels, given), classes: labels.classes, byFolder: false };
+    return listed(given, labelsOrThrow(root, files, labels, given), labels);
   }
   const beside = listBeside(root);
   if (beside !== undefined) {
     try {
       const labels = readLabels(beside);
       checkCount(beside, labels, files.length);
-      const found = labelsOrThrow(root, files, labels, beside);
+      const found = listed(beside, labelsOrThrow(root, files, labels, beside), labels);
       warnings.push(`labels are read from ${basename(beside)}`);
-      return { labels: found, classes: labels.classes, byFolder: false };
+      return found;
     } catch (error) {
       // Nobody asked for this file; it may be about something else.
       warnings.push(`${basename(beside)} is not used: ${error instanceof Error ? error.message : 'unreadable'}`);
@@ -106,6 +106,10 @@ function labelsOf(root: string, files: readonly string[], given: string | undefi
   if (!nested) return { labels: undefined, classes: [], byFolder: false };
   const rank = new Map(folders.map((name, index) => [name, index]));
   return { labels: files.map((file) => rank.get(dirname(file)) ?? 0), classes: folders.map((name) => name.split(sep).join('/')), byFolder: true };
+}
+
+function listed(path: string, found: readonly number[], { classes }: Labels): Labelled {
+  return { labels: found, classes: classes.length > 0 ? classes : numberedClasses(path, found), byFolder: false };
 }
 
 /** A list of labels that travels with the pictures: synsets.txt or labels.txt in the folder, or `val.txt` beside a folder `val`. */

@@ -111,11 +111,13 @@ describe('fidelity', () => {
 });
 
 describe('the output with the scores', () => {
-  it('is the one with as many elements as classes, else the last that looks like scores', () => {
+  it('is the one with as many elements as classes, else the first that looks like scores', () => {
     const results = { a: floats([1, 2, 3]), b: floats([1, 2]), map: floats([1, 2, 3, 4], [1, 1, 2, 2]) };
     const outputs = describeOutputs('a', 'b', 'map');
     expect(scoresOf(results, outputs, 3)).toHaveLength(3);
-    expect(scoresOf(results, outputs, 0)).toHaveLength(2);
+    expect(scoresOf(results, outputs, 2)).toHaveLength(2);
+    expect(scoresOf(results, outputs, 0)).toHaveLength(3);
+    expect(scoresOf(results, outputs, 7)).toHaveLength(3);
     expect(scoresOf({ map: results.map }, describeOutputs('map'), 4)).toBeUndefined();
     expect(scoresOf({ y: floats([1, 2, 3], [1, 3, 1, 1]) }, describeOutputs('y'), 0)).toHaveLength(3);
     expect(scoresOf({ y: new Tensor('int64', BigInt64Array.of(1n, 2n), [1, 2]) }, describeOutputs('y'), 2)).toBeUndefined();

@@ -13,12 +13,13 @@ function asScores(tensor: Tensor): Float32Array | undefined {
 }
 
 /**
- * The output that holds class scores: the one with as many elements as there are classes, else the last that looks like scores.
+ * The output that holds class scores: the one with as many elements as there are classes, else the first that looks like scores:
+ * features and helpers come after what a model is for.
  * @param classes number of classes of the data set; 0 where not known
  */
 export function scoresOf(results: Readonly<Record<string, Tensor>>, outputs: readonly ValueDescription[], classes: number): Float32Array | undefined {
   const candidates = outputs.map(({ name }) => results[name]).flatMap((tensor) => (tensor === undefined ? [] : [asScores(tensor)])).filter((scores) => scores !== undefined);
-  return candidates.find((scores) => scores.length === classes) ?? candidates.at(-1);
+  return candidates.find((scores) => scores.length === classes) ?? candidates[0];
 }
 
 export interface AccuracyMeter {
