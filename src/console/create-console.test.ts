@@ -218,9 +218,9 @@ describe('a real job', () => {
   });
 
   const victims = [
-    // In these stages the child holds the sessions that the next request needs; one that dies idle, as it may right after "accuracy", is just started again.
-    { who: 'the inference child', stages: ['fidelity', 'latency'], pidOf: (console: Console) => childrenOf(console.jobs.runningPid())[0] },
-    { who: 'the job process', stages: ['simplify', 'calibrate', 'latency'], pidOf: (console: Console) => console.jobs.runningPid() },
+    // After fidelity the same sessions are needed again; a child that dies idle between two stages is just started again.
+    { who: 'the inference child', stages: ['fidelity'], pidOf: (console: Console) => childrenOf(console.jobs.runningPid())[0] },
+    { who: 'the job process', stages: ['simplify', 'calibrate', 'fidelity'], pidOf: (console: Console) => console.jobs.runningPid() },
   ];
   for (const { who, stages, pidOf } of victims) {
     for (const stage of stages) {
