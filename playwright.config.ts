@@ -9,6 +9,9 @@ export default defineConfig({
   workers: 1,
   timeout: 120_000,
   expect: { timeout: 15_000 },
+  use: { actionTimeout: 20_000 },
+  // A real browser on a busy machine: one more try, and the run says which test needed it.
+  retries: 1,
   forbidOnly: process.env['CI'] !== undefined,
   projects: [
     { name: 'browser host', metadata: { host: 'browser' } },

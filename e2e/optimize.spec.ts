@@ -50,7 +50,7 @@ test('cancel ends a run within a second and leaves nothing behind', async ({ hos
   await page.getByRole('button', { name: 'Run', exact: true }).click();
   const result = page.getByRole('region', { name: /result/i });
   await expect(result.getByRole('progressbar').first()).toBeVisible();
-  await page.waitForTimeout(1500);
+  await page.waitForTimeout(300);
   await result.getByRole('button', { name: /cancel/i }).click();
   await expect(page.getByText('Cancelled. Nothing was left behind.')).toBeVisible({ timeout: 3_000 });
   expect(readdirSync(join(dataFolder, 'jobs'))).toEqual([]);
