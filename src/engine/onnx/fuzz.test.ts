@@ -8,6 +8,7 @@ import { expect, it } from 'vitest';
 import { EdgewiseError } from '../../base/errors.ts';
 import { seededRandom } from '../../base/random.ts';
 import { buildModel, bytesSource, modelBytes } from '../../../test/support/build-model.ts';
+import { damagedBytes } from '../../../test/support/damage.ts';
 import { sharedData } from '../../../test/support/shared-data.ts';
 import { checkModel, encodeModel, parseModel } from './index.ts';
 
@@ -27,49 +28,13 @@ function seeds(): Uint8Array[] {
   return [...made, ...real.map((path) => new Uint8Array(readFileSync(path))).filter((bytes) => bytes.length < 20_000)];
 }
 
-/** One to four changes: bits, bytes, lengths, cuts, repeats, swaps between models. */
-function damaged(original: Uint8Array, other: Uint8Array, random: () => number): Uint8Array {
-  let bytes = new Uint8Array(original);
-  const below = (limit: number): number => Math.floor(random() * limit);
-  for (let change = 1 + below(4); change > 0; change--) {
-    const at = below(bytes.length);
-    switch (below(7)) {
-      case 0:
-        bytes[at] = (bytes[at] ?? 0) ^ (1 << below(8));
-        break;
-      case 1:
-        bytes[at] = below(256);
-        break;
-      case 2:
-        bytes[at] = [0, 0x7f, 0x80, 0xff][below(4)] ?? 0;
-        break;
-      case 3:
-        bytes = bytes.slice(0, at);
-        break;
-      case 4: {
-        const part = bytes.slice(at, at + below(64));
-        bytes = new Uint8Array(Buffer.concat([bytes.slice(0, at), part, bytes.slice(at)]));
-        break;
-      }
-      case 5:
-        bytes = new Uint8Array(Buffer.concat([bytes.slice(0, at), bytes.slice(at + below(16))]));
-        break;
-      default: {
-        const from = below(other.length);
-        bytes.set(other.slice(from, from + Math.min(32, bytes.length - at)), at);
-      }
-    }
-  }
-  return bytes;
-}
-
 it(`${CASES} damaged models are models or named errors`, () => {
   const originals = seeds();
   const codes = new Map<string, number>();
   for (let seed = 0; seed < CASES; seed++) {
     const random = seededRandom(seed);
     const pick = (): Uint8Array => originals[Math.floor(random() * originals.length)] as Uint8Array;
-    const bytes = damaged(pick(), pick(), random);
+    const bytes = damagedBytes(pick(), pick(), random);
     let code = 'accepted';
     try {
       const model = parseModel(bytesSource(bytes), files);

@@ -9,6 +9,7 @@
  */
 import type { Graph, Node } from '../onnx/graph.ts';
 import { tensorIntegers } from '../onnx/tensor.ts';
+import { DataType } from '../onnx/types.ts';
 import { definePass, noOptions } from './define-pass.ts';
 import { isOp, onlyFirstOutputUsed } from './support/match.ts';
 
@@ -39,5 +40,5 @@ function trains(graph: Graph, node: Node): boolean {
   const mode = node.inputs[2] ?? '';
   if (mode === '') return false;
   const tensor = graph.constant(mode);
-  return !tensor || tensorIntegers(tensor).some((value) => value !== 0n);
+  return !tensor || tensor.dataType !== DataType.BOOL || tensorIntegers(tensor).some((value) => value !== 0n);
 }

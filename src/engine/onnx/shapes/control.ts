@@ -60,6 +60,11 @@ function scan(context: RuleContext): RuleResult {
   if (context.opset < 9) return null;
   const scanned = context.int('num_scan_inputs', 0);
   const states = context.node.inputs.length - scanned;
+  // A file may claim any number; what follows is made once for each.
+  if (scanned < 0 || states < 0) {
+    context.note(`${scanned} of ${context.node.inputs.length} inputs cannot be scanned`);
+    return null;
+  }
   const inputAxes = context.ints('scan_input_axes');
   const outputAxes = context.ints('scan_output_axes');
   let length: Dim = null;

@@ -170,15 +170,16 @@ function split(context: RuleContext): RuleResult {
   });
 }
 
-/** Equal parts; from opset 18 on the last one may be smaller. */
+/** Equal parts; from opset 18 on the last one may be smaller. One size for each output of the node: `count` is only what the file claims. */
 function evenParts(context: RuleContext, dim: Dim, count: number): Dim[] {
   const { dims } = context;
+  const { length } = context.node.outputs;
   const exact = dims.divideExactly(dim, count);
-  if (exact !== null) return Array.from({ length: count }, () => exact);
-  if (typeof dim !== 'number') return Array.from({ length: count }, () => null);
+  if (exact !== null) return Array.from({ length }, () => exact);
+  if (typeof dim !== 'number') return Array.from({ length }, () => null);
   if (context.opset < 18) context.note(`${dim} cannot be split into ${count} equal parts`);
   const size = Math.ceil(dim / count);
-  return Array.from({ length: count }, (_, i) => Math.max(0, Math.min(size, dim - i * size)));
+  return Array.from({ length }, (_, i) => Math.max(0, Math.min(size, dim - i * size)));
 }
 
 function pad(context: RuleContext): Value {
