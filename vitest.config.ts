@@ -7,7 +7,7 @@ export default defineConfig({
     // The runtime's native part would otherwise try to send usage data and leave log files in the temporary folder.
     env: { ORT_DISABLE_TELEMETRY: '1' },
     maxWorkers: 2,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 240_000,
+    hookTimeout: 120_000,
   },
 });
