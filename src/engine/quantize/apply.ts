@@ -17,19 +17,29 @@ import {
 export interface ApplyOptions {
   /** Mean of each input channel of the unit, for bias correction; null: none. */
   readonly inputMean?: (unit: PlannedUnit) => Float32Array | null;
+  /** What is added to the bias of each output channel of the unit, or null. */
+  readonly biasShift?: (unit: PlannedUnit) => Float32Array | null;
   /** Largest weight integer: 127, or 63 for processors whose u8 x s8 products saturate 16 bits. By node, so that only some are reduced. */
-  readonly weightLimit?: (node: Node) => number;
+  readonly weightLimit?: (unit: PlannedUnit) => number;
 }
 
-export interface ApplyStats {
-  readonly [name: string]: number;
+export interface ApplyResult {
+  readonly stats: Readonly<Record<string, number>>;
+  /** The value that each int8 layer makes in the new graph, by the layer's name. */
+  readonly layerOutputs: ReadonlyMap<string, string>;
+}
+
+/** How a node is named in options, reports and results. */
+export function layerName(node: Pick<Node, 'name' | 'outputs'>): string {
+  return node.name || (node.outputs[0] ?? '');
 }
 
 /**
  * Rewrites `graph` after the plan.
  * @param params by the root of each planned value, or by the value itself
  */
-export function applyPlan(graph: Graph, plan: QuantizationPlan, params: ReadonlyMap<string, QuantParams>, options: ApplyOptions = {}): ApplyStats {
+export function applyPlan(graph: Graph, plan: QuantizationPlan, params: ReadonlyMap<string, QuantParams>, options: ApplyOptions = {}): ApplyResult {
+  const layers = new Map(plan.units.filter((unit) => unit.weights).map((unit) => [layerName(unit.node), unit.node]));
   const writer = new Writer(graph);
   const paramsOf = (value: string): QuantParams => {
     const found = params.get(plan.values.get(value)?.root ?? value) ?? params.get(value);
@@ -46,9 +56,10 @@ export function applyPlan(graph: Graph, plan: QuantizationPlan, params: Readonly
     const input = paramsOf(unit.node.inputs[0] ?? '');
     writer.quantizeWeights(unit.node, unit.weights, {
       input,
-      limit: options.weightLimit?.(unit.node) ?? 127,
+      limit: options.weightLimit?.(unit) ?? 127,
       floor: scaleFloors.get(weightKey(unit.weights)),
       inputMean: options.inputMean?.(unit) ?? null,
+      shift: options.biasShift?.(unit) ?? null,
     });
   }
   const readers = new Map<string, PlannedUnit[]>();
@@ -67,10 +78,11 @@ export function applyPlan(graph: Graph, plan: QuantizationPlan, params: Readonly
   keepFloat(graph);
   removeUnused(graph);
   const count = (opType: string): number => plan.units.filter((unit) => unit.node.opType === opType).length;
-  return {
+  const stats = {
     convs: count('Conv'), gemms: count('Gemm'), matmuls: count('MatMul'), values: plan.values.size,
     absorbed: plan.units.filter((unit) => unit.absorbed !== null).length, left: plan.left.length,
   };
+  return { stats, layerOutputs: new Map([...layers].map(([name, node]) => [name, node.outputs[0] ?? ''])) };
 }
 
 function absorb(graph: Graph, node: Node, activation: Node): void {
@@ -117,6 +129,7 @@ interface WeightOptions {
   readonly limit: number;
   readonly floor: Float32Array | undefined;
   readonly inputMean: Float32Array | null;
+  readonly shift: Float32Array | null;
 }
 
 class Writer {
@@ -165,15 +178,15 @@ class Writer {
     graph.setInput(node, index, restored);
   }
 
-  quantizeWeights(node: Node, weights: Weights, { input, limit, floor, inputMean }: WeightOptions): void {
+  quantizeWeights(node: Node, weights: Weights, { input, limit, floor, inputMean, shift }: WeightOptions): void {
     const graph = this.#graph;
     const key = `${weightKey(weights)}\n${limit}`;
     let quantized = this.#weights.get(key);
     if (!quantized) this.#weights.set(key, (quantized = this.#writeWeights(weights, limit, floor)));
     graph.setInput(node, 1, quantized.value);
     const correction = inputMean && node.opType !== 'MatMul' ? biasCorrection(node, quantized.error(), weights.tensor.dims, inputMean) : null;
-    if (weights.bias || correction) {
-      const bias = biasValues(weights).map((value, channel) => value + (correction?.[channel] ?? 0));
+    if (weights.bias || correction || shift) {
+      const bias = biasValues(weights).map((value, channel) => value + (correction?.[channel] ?? 0) + (shift?.[channel] ?? 0));
       graph.setInput(node, 2, this.#writeBias(bias, quantized.scales, input));
     }
     if (node.attributes.has('alpha')) graph.setAttribute(node, 'alpha', makeFloat(1));

@@ -17,7 +17,7 @@ import type { Graph } from '../onnx/graph.ts';
 import { floatTensor, tensorFloats } from '../onnx/tensor.ts';
 import type { Model } from '../onnx/types.ts';
 import type { PlannedUnit, QuantizationPlan } from './plan.ts';
-import { ProbeModel, type CalibrationContext } from './probe-model.ts';
+import { firstSamples, ProbeModel, type CalibrationContext } from './probe-model.ts';
 import { channelLayout, channelMagnitudes } from './quant-params.ts';
 
 /** No channel is scaled by more than this: one that was quiet on the calibration samples may not be so on others. */
@@ -44,9 +44,7 @@ export async function equalize(model: Model, graph: Graph, plan: QuantizationPla
   const probes = new ProbeModel(model);
   const keys = new Map<string, string>();
   for (const { values } of groups) for (const value of values) keys.set(value, probes.add(value, 'channel-magnitude'));
-  const { source } = context;
-  const fewer = source.kind === 'generated' ? { ...source, count: Math.min(source.count, SAMPLES) } : { ...source, indices: source.indices.slice(0, SAMPLES) };
-  const seen = await probes.observe({ ...context, source: fewer });
+  const seen = await probes.observe({ ...context, source: firstSamples(context.source, SAMPLES) });
   let done = 0;
   for (const group of groups) {
     const magnitudes = group.values.map((value) => seen[keys.get(value) ?? '']?.channels ?? null);

@@ -4,9 +4,10 @@ import { subProgress } from '../../base/progress.ts';
 import { describeNode } from '../onnx/attributes.ts';
 import type { Model } from '../onnx/types.ts';
 import { layerErrors, type ValueError } from './layer-error.ts';
-import { firstSamples, goalOptions, searchMixedPrecision, type LayerNoise } from './mixed-precision.ts';
-import type { CalibrationContext } from './probe-model.ts';
-import { prepareStaticInt8, quantizedNode, staticInt8Options, type QuantizeResult } from './static-int8.ts';
+import { measureBiasShifts } from './full-bias-correction.ts';
+import { goalOptions, Judge, searchMixedPrecision, type LayerNoise } from './mixed-precision.ts';
+import { firstSamples, otherSamples, type CalibrationContext } from './probe-model.ts';
+import { prepareStaticInt8, quantizedNode, staticInt8Options, type PreparedInt8, type QuantizeResult } from './static-int8.ts';
 
 export const int8StepOptions = staticInt8Options.extend({
   /** Keeps the fewest layers in float with which this is met on the calibration samples. */
@@ -35,13 +36,15 @@ export async function runInt8Step(model: Model, options: Int8StepOptions, contex
     return { model, changed: false, stats: {}, notes: [note], warnings: [note], errors: [], sensitivity: [], kept: [] };
   }
   const { keepFloat, ...own } = options;
-  const prepared = await prepareStaticInt8(model, own, { ...context, progress: subProgress(context.progress, 0, keepFloat ? 0.6 : 0.9) });
+  const prepared = await prepareStaticInt8(model, own, { ...context, progress: subProgress(context.progress, 0, 0.4) });
+  const shifts = own.correctBias === 'full' ? await usefulShifts(prepared, { ...context, progress: subProgress(context.progress, 0.4, 0.6) }) : undefined;
   const found = keepFloat
-    ? await searchMixedPrecision(prepared, keepFloat, { ...context, progress: subProgress(context.progress, 0.6, 0.9) })
-    : { ...prepared.build(), sensitivity: [], kept: [], met: true };
+    ? await searchMixedPrecision(prepared, keepFloat, { ...context, progress: subProgress(context.progress, 0.6, 0.9) }, shifts)
+    : { ...prepared.build(shifts ? { biasShifts: shifts } : {}), sensitivity: [], kept: [], met: true };
   const few = { ...context, source: firstSamples(context.source, ERROR_SAMPLES), progress: subProgress(context.progress, 0.9, 1) };
   const errors = await layerErrors(prepared.float, found.model, few);
   const notes = [...found.notes];
+  if (own.correctBias === 'full') notes.push(shifts ? `Biases corrected after measuring ${shifts.size} layers.` : 'Full bias correction was measured and brought nothing; the fast one was kept.');
   const warnings: string[] = [];
   if (found.kept.length > 0) {
     const noise = new Map(found.sensitivity.map(({ layer, sqnrDb }) => [layer, sqnrDb]));
@@ -54,6 +57,25 @@ export async function runInt8Step(model: Model, options: Int8StepOptions, contex
   const worst = blame(errors);
   if (worst) notes.push(`The largest error comes in at ${worst}.`);
   return { model: found.model, changed: true, stats: found.stats, notes, warnings, errors, sensitivity: found.sensitivity, kept: found.kept };
+}
+
+/** Samples that full bias correction learns from. */
+const SHIFT_SAMPLES = 32;
+
+/** The shifts of full bias correction, where they help on samples that they were not learnt from; else undefined. */
+async function usefulShifts(prepared: PreparedInt8, context: CalibrationContext): Promise<ReadonlyMap<string, Float32Array> | undefined> {
+  const biasShifts = await measureBiasShifts(prepared, new Set(), { ...context, source: firstSamples(context.source, SHIFT_SAMPLES) });
+  const judged = otherSamples(context.source, SHIFT_SAMPLES, SHIFT_SAMPLES);
+  if (!judged) return undefined;
+  const judge = new Judge(prepared.float, context);
+  try {
+    const without = await judge.fidelity(prepared.build().model, judged);
+    const shifted = await judge.fidelity(prepared.build({ biasShifts }).model, judged);
+    const noise = ({ sqnrDb }: typeof without): number => sqnrDb ?? Number.POSITIVE_INFINITY;
+    return noise(shifted) > noise(without) ? biasShifts : undefined;
+  } finally {
+    await judge.dispose();
+  }
 }
 
 /** The value whose signal to noise falls the most below that of the values before it. */

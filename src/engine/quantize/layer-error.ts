@@ -2,12 +2,9 @@
  * How far each value of a quantized model is from the float model's, on real samples: signal to noise and cosine. Both models run as one
  * graph that takes the inputs once and gives three sums a value, so nothing large leaves the runtime.
  */
-import { Graph } from '../onnx/graph.ts';
 import { makeInt } from '../onnx/attributes.ts';
-import { renameTensor } from '../onnx/tensor.ts';
-import { capturedNames } from '../onnx/captured.ts';
 import type { Model } from '../onnx/types.ts';
-import { copyModel } from '../passes/pipeline.ts';
+import { floatName, joinModels } from './joined-model.ts';
 import { ProbeModel, type CalibrationContext } from './probe-model.ts';
 
 export interface ValueError {
@@ -28,10 +25,9 @@ export interface ValueError {
 export async function layerErrors(float: Model, quantized: Model, context: CalibrationContext): Promise<ValueError[]> {
   const values = comparableValues(float, quantized);
   if (values.length === 0) return [];
-  const joined = join(float, quantized);
-  const graph = new Graph(joined.graph);
+  const { model: joined, graph } = joinModels(float, quantized);
   const sums = values.map(({ value, restored, node, opType }) => {
-    const reference = `${PREFIX}${value}`;
+    const reference = floatName(value);
     const make = (op: string, inputs: readonly string[]): string => {
       const output = graph.uniqueName(`error_${graph.nodeCount}`);
       graph.addNode({ opType: op, inputs, outputs: [output], attributes: op.startsWith('Reduce') ? { keepdims: makeInt(0) } : {} });
@@ -55,8 +51,6 @@ export async function layerErrors(float: Model, quantized: Model, context: Calib
     return { value, node, opType, sqnrDb: noise === 0 ? null : 10 * Math.log10(signal / noise), cosine };
   });
 }
-
-const PREFIX = 'float/';
 
 interface Comparable {
   readonly value: string;
@@ -84,19 +78,4 @@ function comparableValues(float: Model, quantized: Model): Comparable[] {
     }
   }
   return result;
-}
-
-/** The quantized model with the float model beside it, on the same inputs. */
-function join(float: Model, quantized: Model): Model {
-  const shared = new Set(quantized.graph.inputs.map((input) => input.name));
-  const rename = (name: string): string => (name === '' || shared.has(name) ? name : `${PREFIX}${name}`);
-  const both = copyModel(quantized);
-  const graph = new Graph(both.graph);
-  const data = copyModel(float).graph;
-  for (const [name, tensor] of data.initializers) graph.setInitializer(renameTensor(tensor, rename(name)));
-  for (const node of data.nodes) {
-    if (capturedNames(node).size > 0) continue;
-    graph.addNode({ opType: node.opType, domain: node.domain, inputs: node.inputs.map(rename), outputs: node.outputs.map(rename), attributes: node.attributes });
-  }
-  return { ...both, graph: graph.toData() };
 }

@@ -2,7 +2,7 @@
  * Mixed precision by search: keeps the fewest layers in float with which a goal is met.
  *
  * Each layer is first quantized alone, which gives the noise that it alone puts on the outputs. Layers are then left in float in the order
- * of that noise, and the smallest number of them that meets the goal is found by bisection. So a network of n layers takes n short runs
+ * of that noise against their size, and the smallest number of them that meets the goal is found by bisection. So a network of n layers takes n short runs
  * for the order and log2(n) for the number, instead of the 2^n of a full search; that the goal is met more easily with more layers in
  * float is the one assumption, and the final model is measured, not assumed.
  */
@@ -12,7 +12,7 @@ import { subProgress } from '../../base/progress.ts';
 import { throwIfAborted } from '../../base/errors.ts';
 import { encodeModel } from '../onnx/index.ts';
 import type { Model } from '../onnx/types.ts';
-import type { CalibrationContext } from './probe-model.ts';
+import { firstSamples, type CalibrationContext } from './probe-model.ts';
 import type { PreparedInt8, QuantizeResult } from './static-int8.ts';
 
 /** The outputs against the original's, on the calibration samples. */
@@ -35,7 +35,7 @@ export interface LayerNoise {
 
 export interface MixedPrecisionResult extends QuantizeResult {
   readonly sensitivity: readonly LayerNoise[];
-  /** Layers left in float, most sensitive first. */
+  /** Layers left in float, the first to be chosen first. */
   readonly kept: readonly string[];
   readonly met: boolean;
 }
@@ -46,13 +46,17 @@ interface Attempt {
   readonly met: boolean;
 }
 
+/** How much size counts against noise: at 1 the many small layers at the beginning go first, which cost the most time; at 0 a large last layer does. */
+const SIZE_EXPONENT = 0.25;
+
 /** Enough to rank layers by noise. */
 const RANKING_SAMPLES = 4;
 
-export async function searchMixedPrecision(prepared: PreparedInt8, goal: Goal, context: CalibrationContext): Promise<MixedPrecisionResult> {
+export async function searchMixedPrecision(prepared: PreparedInt8, goal: Goal, context: CalibrationContext, biasShifts?: ReadonlyMap<string, Float32Array>): Promise<MixedPrecisionResult> {
+  const shifts = biasShifts ? { biasShifts } : {};
   const judge = new Judge(prepared.float, context);
   try {
-    const full = prepared.build();
+    const full = prepared.build(shifts);
     const first = await judge.fidelity(full.model, context.source);
     if (meets(first, goal)) return { ...full, sensitivity: [], kept: [], met: true };
     const sensitivity = await rank(prepared, judge, { ...context, progress: subProgress(context.progress, 0, 0.7) });
@@ -60,7 +64,7 @@ export async function searchMixedPrecision(prepared: PreparedInt8, goal: Goal, c
     const attempt = async (count: number): Promise<Attempt> => {
       throwIfAborted(context.signal);
       const kept = sensitivity.slice(0, count).map(({ layer }) => layer);
-      const result = prepared.build(new Set(kept));
+      const result = prepared.build({ float: new Set(kept), ...shifts });
       return { kept, result, met: meets(await judge.fidelity(result.model, context.source), goal) };
     };
     // The most that is allowed comes first: where that does not do, no fewer will.
@@ -89,25 +93,22 @@ export function meets(fidelity: Fidelity, goal: Goal): boolean {
   return (fidelity.top1Agreement ?? fidelity.cosine) >= goal.top1Agreement;
 }
 
-/** Noise of each layer alone, the noisiest first. */
+/** Noise of each layer alone. First comes what takes most noise away for what it costs: a layer with many weights costs more in float. */
 async function rank(prepared: PreparedInt8, judge: Judge, context: CalibrationContext): Promise<LayerNoise[]> {
   const few = firstSamples(context.source, RANKING_SAMPLES);
   const noises: LayerNoise[] = [];
   for (const [index, layer] of prepared.layers.entries()) {
     throwIfAborted(context.signal);
     context.progress({ stage: 'quantize', fraction: index / prepared.layers.length, detail: layer });
-    const { model } = prepared.buildOnly(new Set([layer]));
+    const { model } = prepared.build({ only: new Set([layer]) });
     noises.push({ layer, sqnrDb: (await judge.fidelity(model, few)).sqnrDb });
   }
-  return noises.toSorted((a, b) => (a.sqnrDb ?? Number.POSITIVE_INFINITY) - (b.sqnrDb ?? Number.POSITIVE_INFINITY));
-}
-
-export function firstSamples(source: SampleSource, count: number): SampleSource {
-  return source.kind === 'generated' ? { ...source, count: Math.min(source.count, count) } : { ...source, indices: source.indices.slice(0, count) };
+  const weight = ({ layer, sqnrDb }: LayerNoise): number => (sqnrDb === null ? 0 : 10 ** (-sqnrDb / 10) / (prepared.weightElements.get(layer) ?? 1) ** SIZE_EXPONENT);
+  return noises.toSorted((a, b) => weight(b) - weight(a));
 }
 
 /** Compares candidates with the float model, which stays open. */
-class Judge {
+export class Judge {
   readonly #float: Model;
   readonly #context: CalibrationContext;
   #reference: Awaited<ReturnType<CalibrationContext['runner']['open']>> | undefined;

@@ -21,6 +21,21 @@ export interface CalibrationContext {
   readonly signal: AbortSignal;
 }
 
+/** At most so many of the source's samples. */
+export function firstSamples(source: SampleSource, count: number): SampleSource {
+  return source.kind === 'generated' ? { ...source, count: Math.min(source.count, count) } : { ...source, indices: source.indices.slice(0, count) };
+}
+
+/** What `firstSamples` leaves, at most `count` of it; null where too few are left. */
+export function otherSamples(source: SampleSource, first: number, count: number): SampleSource | null {
+  if (source.kind === 'generated') return { ...source, seed: source.seed + 1000, count: Math.min(source.count, count) };
+  const indices = source.indices.slice(first, first + count);
+  return indices.length >= MIN_JUDGED ? { ...source, indices } : null;
+}
+
+/** Fewer samples than this say nothing about which of two models is better. */
+const MIN_JUDGED = 8;
+
 /** Operators that reduce a value inside the runtime, by what is wanted. Pools work on pictures, in the layout that convolutions use. */
 const CHAINS = {
   min: ['ReduceMin'],
@@ -83,8 +98,11 @@ export class ProbeModel {
   async #reduce(name: string, options: unknown, outputs: readonly string[], context: CalibrationContext, sessionOptions: SessionOptions = {}): Promise<unknown> {
     const { runner, workspace, source, signal, progress } = context;
     const graph = this.#graph;
-    const all = [...graph.outputs, ...this.#outputs];
-    const model: Model = { ...this.#model, graph: { ...graph.toData(), outputs: all } };
+    // Nothing else is asked for, so nothing else is computed.
+    const asked = new Set(outputs);
+    graph.setOutputInfo([...graph.outputs, ...this.#outputs].filter((output) => asked.has(output.name)));
+    removeUnread(graph);
+    const model: Model = { ...this.#model, graph: graph.toData() };
     const path = await workspace.write('calibration.onnx', encodeModel(model).chunks);
     throwIfAborted(signal);
     const session = await runner.open(path, { ...sessionOptions, signal });
@@ -94,4 +112,12 @@ export class ProbeModel {
       await runner.close(session);
     }
   }
+}
+
+/** Takes away, from the end, nodes that no output needs, and constants that no node reads. */
+function removeUnread(graph: Graph): void {
+  const read = (value: string): boolean => graph.isOutput(value) || graph.uses(value).length > 0;
+  for (const node of graph.sorted().toReversed()) if (!node.outputs.some((output) => output !== '' && read(output))) graph.removeNode(node);
+  const unread = [...graph.initializers.keys()].filter((name) => !read(name));
+  for (const name of unread) graph.removeInitializer(name);
 }

@@ -53,7 +53,7 @@ describe('static int8 of a small network', () => {
     const values = new Float32Array(weights.payload.bytes.slice().buffer);
     values.forEach((value, index) => (values[index] = Math.floor(index / 27) % 2 === 0 ? value : value / 60));
     model.graph.initializers.set('aw', { ...weights, payload: { kind: 'raw', bytes: new Uint8Array(values.buffer) } });
-    const plain = await quantize(model, { equalize: false, correctBias: false });
+    const plain = await quantize(model, { equalize: false, correctBias: 'none' });
     const better = await quantize(model);
     const [plainDb, betterDb] = [await signalToNoise(model, plain.model, workspace), await signalToNoise(model, better.model, workspace)];
     expect(betterDb ?? 0).toBeGreaterThan(plainDb ?? 0);
@@ -162,7 +162,7 @@ describe('placement', () => {
       initializers: { w, b: { dims: [4], values: [1, -2, 3, 0.25] } },
       nodes: [conv('x', 'y', 'w', ['b'])],
     });
-    const { model: result } = await quantize(model, { correctBias: false });
+    const { model: result } = await quantize(model, { correctBias: 'none' });
     const floats = (name: string): Float32Array => {
       const payload = result.graph.initializers.get(name)?.payload;
       if (payload?.kind !== 'raw') throw new Error(name);

@@ -7,15 +7,17 @@ import { EdgewiseError } from '../../base/errors.ts';
 import { subProgress } from '../../base/progress.ts';
 import { describeNode } from '../onnx/attributes.ts';
 import { Graph, type Node } from '../onnx/graph.ts';
+import { elementCount } from '../onnx/tensor.ts';
 import { opsetOf, type Model } from '../onnx/types.ts';
 import { copyModel } from '../passes/pipeline.ts';
-import { applyPlan } from './apply.ts';
+import { applyPlan, layerName } from './apply.ts';
 import { calibrate, observerOptions } from './calibrate.ts';
 import { equalize } from './equalize.ts';
-import { operatorKind } from './operators.ts';
+import { operatorKind, type Weights } from './operators.ts';
 import { planQuantization, type PlannedUnit } from './plan.ts';
 import type { CalibrationContext } from './probe-model.ts';
 import { asymmetricU8, type QuantParams } from './quant-params.ts';
+import { overflowShare } from './saturation.ts';
 
 /** DequantizeLinear has an axis since opset 13. */
 export const MIN_QDQ_OPSET = 13;
@@ -28,13 +30,14 @@ export const staticInt8Options = z.strictObject({
   observer: observerOptions.default({ kind: 'moving-average' }),
   /** Makes channels between convolutions equal in range first. */
   equalize: z.boolean().default(true),
-  /** Takes back what rounding weights does to the mean of each output. */
-  correctBias: z.boolean().default(true),
-  /** Weights in 7 bits, so that sums of two products fit in 16 bits on x86 processors without VNNI. */
-  reduceRange: z.boolean().default(false),
+  /** Takes back what rounding does to the mean of each output: `fast` from the means of the inputs, `full` by measuring the outputs. */
+  correctBias: z.enum(['none', 'fast', 'full']).default('fast'),
+  /** Weights in 7 bits, so that sums of two products fit in 16 bits on x86 processors without VNNI: in no layer, where it can happen, in all. */
+  reduceRange: z.enum(['none', 'where-needed', 'all']).default('none'),
 });
 
-/** 7 bits: 255 * 64 * 2 stays below 2^15. */
+/** 8 and 7 bits: 2 * 255 * 63 stays below 2^15. */
+const FULL_LIMIT = 127;
 const REDUCED_LIMIT = 63;
 
 /** Share of the calibration's progress that looking for unequal channels takes. */
@@ -64,15 +67,23 @@ export interface PreparedInt8 {
   readonly equalized: number;
   /** Compute nodes that can run in int8, by name or first output, in order. */
   readonly layers: readonly string[];
-  /** @param alsoFloat nodes that stay float, by the names of `layers`; null: all but those that stay float anyway */
-  build(alsoFloat?: ReadonlySet<string> | null): QuantizeResult;
-  /** The same with only these layers in int8. */
-  buildOnly(layers: ReadonlySet<string>): QuantizeResult;
+  /** Number of weights, by layer. */
+  readonly weightElements: ReadonlyMap<string, number>;
+  build(choice?: BuildChoice): BuiltInt8;
 }
 
-/** How a node is named in options and results. */
-export function layerName(node: Pick<Node, 'name' | 'outputs'>): string {
-  return node.name || (node.outputs[0] ?? '');
+export interface BuildChoice {
+  /** Layers that stay float, by the names of `layers`. */
+  readonly float?: ReadonlySet<string>;
+  /** Where given, only these layers become int8. */
+  readonly only?: ReadonlySet<string>;
+  /** What is added to the bias of each output channel, by layer. */
+  readonly biasShifts?: ReadonlyMap<string, Float32Array>;
+}
+
+export interface BuiltInt8 extends QuantizeResult {
+  /** The value that each int8 layer makes, by layer. */
+  readonly layerOutputs: ReadonlyMap<string, string>;
 }
 
 /**
@@ -107,24 +118,22 @@ export async function prepareStaticInt8(model: Model, options: StaticInt8Options
     const range = ranges.get(root);
     if (range) params.set(name, asymmetricU8(range));
   }
-  const layers = plan.units.filter((unit) => unit.kind === 'compute').map((unit) => layerName(unit.node));
-  const build = (leave: (node: Node) => boolean): QuantizeResult => {
+  const weightElements = new Map(plan.units.flatMap(({ node, weights }) => (weights ? [[layerName(node), elementCount(weights.tensor.dims)] as const] : [])));
+  const layers = [...weightElements.keys()];
+  const build = ({ float: kept, only, biasShifts }: BuildChoice = {}): BuiltInt8 => {
     const copy = copyModel(result);
     const target = new Graph(copy.graph);
+    const leave = (node: Node): boolean => kept?.has(layerName(node)) || (only !== undefined && operatorKind(target, node) === 'compute' && !only.has(layerName(node)));
     const final = planQuantization(target, { exclude: (node) => exclude(node) || leave(node) });
-    const inputMean = (unit: PlannedUnit): Float32Array | null => (options.correctBias ? (channelMeans.get(unit.node.inputs[0] ?? '') ?? null) : null);
-    const weightLimit = options.reduceRange ? (): number => REDUCED_LIMIT : undefined;
-    const stats = { ...applyPlan(target, final, params, { inputMean, ...(weightLimit ? { weightLimit } : {}) }), equalized };
-    const notes = final.left.map(({ node, reason }) => `${describeNode(node)} stays float: ${reason}.`);
-    return { model: { ...copy, graph: target.toData() }, changed: true, stats, notes };
+    const inputMean = (unit: PlannedUnit): Float32Array | null => (options.correctBias === 'none' ? null : (channelMeans.get(unit.node.inputs[0] ?? '') ?? null));
+    const biasShift = (unit: PlannedUnit): Float32Array | null => biasShifts?.get(layerName(unit.node)) ?? null;
+    const notes = final.left.filter(({ node }) => !kept?.has(layerName(node))).map(({ node, reason }) => `${describeNode(node)} stays float: ${reason}.`);
+    const reduced = new Set(final.units.filter((unit) => unit.weights && isReduced(unit.node, unit.weights, options.reduceRange)).map(({ node }) => node));
+    const weightLimit = ({ node }: PlannedUnit): number => (reduced.has(node) ? REDUCED_LIMIT : FULL_LIMIT);
+    const { stats, layerOutputs } = applyPlan(target, final, params, { inputMean, biasShift, weightLimit });
+    return { model: { ...copy, graph: target.toData() }, changed: true, stats: { ...stats, equalized, ...(reduced.size > 0 ? { sevenBit: reduced.size } : {}) }, notes, layerOutputs };
   };
-  return {
-    float: result,
-    equalized,
-    layers,
-    build: (alsoFloat = null) => build((node) => alsoFloat?.has(layerName(node)) ?? false),
-    buildOnly: (only) => build((node) => operatorKind(graph, node) === 'compute' && !only.has(layerName(node))),
-  };
+  return { float: result, equalized, layers, weightElements, build };
 }
 
 /**
@@ -135,6 +144,10 @@ export async function quantizeStaticInt8(model: Model, options: StaticInt8Option
   const already = quantizedNode(model);
   if (already) return { model, changed: false, stats: {}, notes: [`The model is quantized already (${describeNode(already)}); it was left as it is.`] };
   return (await prepareStaticInt8(model, options, context)).build();
+}
+
+function isReduced(node: Node, weights: Weights, mode: StaticInt8Options['reduceRange']): boolean {
+  return mode === 'all' || (mode === 'where-needed' && overflowShare(node, weights) > 0);
 }
 
 function nothingToDo(left: readonly { readonly node: Node; readonly reason: string }[]): EdgewiseError {

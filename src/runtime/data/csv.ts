@@ -3,7 +3,7 @@
  * a header the last column, where it holds few different small whole numbers. Only positions of lines are kept in memory.
  */
 import { createReadStream } from 'node:fs';
-import { open, stat } from 'node:fs/promises';
+import { open, stat, type FileHandle } from 'node:fs/promises';
 import { EdgewiseError } from '../../base/errors.ts';
 import type { Dataset, DatasetOptions } from './types.ts';
 import { labelsInOrder, numberedClasses } from './labels.ts';
@@ -14,6 +14,8 @@ const MAX_LINES = 10_000_000;
 const LABEL_NAMES = /^(label|class|target|y|category)$/iu;
 /** A last column without a name is a label when it has at most so many different values. */
 const MAX_GUESSED_CLASSES = 1000;
+/** How much of the file is looked through at a time for labels. */
+const BLOCK_BYTES = 4 * 2 ** 20;
 
 /** @throws BAD_DATASET, BAD_LABELS */
 export async function openCsv(path: string, options: DatasetOptions): Promise<Dataset> {
@@ -48,7 +50,7 @@ export async function openCsv(path: string, options: DatasetOptions): Promise<Da
     await parse(0);
     const named = headed ? head.findIndex((cell) => LABEL_NAMES.test(cell)) : -1;
     const column = options.labelsPath !== undefined ? -1 : named >= 0 ? named : headed ? -1 : await guessLabelColumn(parse, count, head.length);
-    const labels = options.labelsPath === undefined ? (column >= 0 ? await labelColumn(path, parse, count, column) : undefined) : labelsInOrder(options.labelsPath, count);
+    const labels = options.labelsPath === undefined ? (column >= 0 ? await labelColumn(path, { file, size, starts: starts.slice(first), separator, columns: head.length, column, parse }) : undefined) : labelsInOrder(options.labelsPath, count);
     return {
       facts: {
         path,
@@ -113,14 +115,53 @@ async function guessLabelColumn(parse: (index: number) => Promise<number[]>, cou
   return seen.size > 1 && seen.size <= probes / 2 ? columns - 1 : -1;
 }
 
-async function labelColumn(path: string, parse: (index: number) => Promise<number[]>, count: number, column: number): Promise<number[]> {
+interface LabelColumn {
+  readonly file: FileHandle;
+  readonly size: number;
+  readonly starts: readonly number[];
+  readonly separator: string;
+  readonly columns: number;
+  readonly column: number;
+  parse(index: number): Promise<number[]>;
+}
+
+/** One cell of each line, found by counting separators: taking every line apart for it takes ten times as long. */
+async function labelColumn(path: string, { file, size, starts, separator, columns, column, parse }: LabelColumn): Promise<number[]> {
+  const mark = separator.charCodeAt(0);
   const labels: number[] = [];
-  for (let i = 0; i < count; i++) {
-    const label = (await parse(i))[column] ?? Number.NaN;
-    if (!Number.isInteger(label) || label < 0) throw new EdgewiseError('BAD_LABELS', `"${path}" has the label ${label} in sample ${i}; labels are whole numbers from 0.`, { hint: 'Correct the label column.', details: { path, sample: i } });
-    labels.push(label);
+  while (labels.length < starts.length) {
+    const from = starts[labels.length] ?? 0;
+    let end = labels.length + 1;
+    while (end < starts.length && (starts[end + 1] ?? size) - from <= BLOCK_BYTES) end++;
+    const { buffer, bytesRead } = await file.read(Buffer.alloc((starts[end] ?? size) - from), 0, null, from);
+    const block = buffer.subarray(0, bytesRead);
+    for (let index = labels.length; index < end; index++) {
+      // What is not found so simply (spaces, quotes, a line that is wrong) goes the long way, which knows how to say what is wrong.
+      const found = separator === ' ' ? undefined : wholeNumberIn(block, (starts[index] ?? 0) - from, mark, columns, column);
+      const label = found ?? (await parse(index))[column] ?? Number.NaN;
+      if (!Number.isInteger(label) || label < 0) throw new EdgewiseError('BAD_LABELS', `"${path}" has the label ${label} in sample ${index}; labels are whole numbers from 0.`, { hint: 'Correct the label column.', details: { path, sample: index } });
+      labels.push(label);
+    }
   }
   return labels;
+}
+
+/** The number in a column of the line that begins at `start`; undefined where it is not digits alone, or the line has another number of columns. */
+function wholeNumberIn(block: Uint8Array, start: number, mark: number, columns: number, column: number): number | undefined {
+  let cell = 0;
+  let value = 0;
+  let digits = 0;
+  for (let at = start; at < block.length; at++) {
+    const byte = block[at] as number;
+    if (byte === 10 || byte === 13) break;
+    if (byte === mark) cell++;
+    else if (cell === column) {
+      if (byte < 48 || byte > 57 || digits === 9) return undefined;
+      value = value * 10 + byte - 48;
+      digits++;
+    }
+  }
+  return digits > 0 && cell === columns - 1 ? value : undefined;
 }
 
 function bad(path: string, what: string): EdgewiseError {

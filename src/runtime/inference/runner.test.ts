@@ -258,6 +258,21 @@ describe('nothing is left behind', () => {
     await expect(runner.open(square())).resolves.toBeDefined();
   });
 
+  it('a cancel is not told to who asks next, before the child is gone', async () => {
+    const { runner, pid } = start();
+    const session = await runner.open(endless());
+    const first = pid();
+    const abort = new AbortController();
+    const running = failure(runner.run(session, { x: one }, { signal: abort.signal }));
+    abort.abort();
+    const next = await runner.open(square());
+    expect((await running).code).toBe('CANCELLED');
+    expect(pid()).not.toBe(first);
+    expect(isAlive(pid())).toBe(true);
+    await expect(runner.close(next)).resolves.toBeUndefined();
+    expect(isAlive(first)).toBe(false);
+  });
+
   it('closed sessions give their memory back', async () => {
     const { runner } = start();
     const weights = new Float32Array(8e6).fill(0.5);

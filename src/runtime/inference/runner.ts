@@ -136,8 +136,8 @@ export function createInferenceRunner(options: InferenceRunnerOptions): BenchRun
       if (current === child) {
         current = undefined;
         clearInterval(watch);
+        options.onChildren?.([]);
       }
-      options.onChildren?.([]);
       for (const waiting of child.waiting.values()) waiting.reject(child.reason ?? crash(exit, waiting.what, child.output));
       child.waiting.clear();
     });
@@ -182,7 +182,9 @@ export function createInferenceRunner(options: InferenceRunnerOptions): BenchRun
     async open(modelPath, openOptions = {}) {
       if (disposed) throw new EdgewiseError('INTERNAL', 'The runner has been disposed.');
       throwIfAborted(openOptions.signal);
-      const child = (current ??= start());
+      // One that has been killed but is not gone yet would answer for a cancel or a limit that was another request's.
+      if (current === undefined || current.reason !== undefined) current = start();
+      const child = current;
       const opened = await ask(child, 'load the model', { op: 'open', path: modelPath, threads: openOptions.threads ?? 0, optimization: openOptions.optimization ?? 'all' }, results.open, openOptions);
       const session: InferenceSession = { id: sessionCount++, modelPath, inputs: opened.inputs, outputs: opened.outputs };
       owners.set(session, { child, id: opened.session });
