@@ -33,34 +33,45 @@ export interface Calibration {
   readonly channelMeans: ReadonlyMap<string, Float32Array>;
 }
 
-/** @throws NOT_QUANTIZABLE naming the value that was never seen or is not finite; whatever the runner throws */
-export async function calibrate(model: Model, graph: Graph, plan: QuantizationPlan, observer: ObserverOptions, context: CalibrationContext): Promise<Calibration> {
+/**
+ * Several observers on the same runs over the samples, one or two; one result each, in their order.
+ * @throws NOT_QUANTIZABLE naming the value that was never seen or is not finite; whatever the runner throws
+ */
+export async function calibrate(model: Model, graph: Graph, plan: QuantizationPlan, observers: readonly ObserverOptions[], context: CalibrationContext): Promise<Calibration[]> {
   const roots = [...plan.values.values()].filter((value) => value.root === value.name);
-  const histograms = observer.kind === 'percentile' || observer.kind === 'mse' || observer.kind === 'entropy';
-  const split = histograms ? 0.4 : 1;
+  const searching = observers.some(searches);
+  const split = searching ? 0.4 : 1;
   const probes = new ProbeModel(model);
   const keys = roots.map((value) => ({ value, min: value.known.min ? null : probes.add(value.name, 'min'), max: value.known.max ? null : probes.add(value.name, 'max') }));
   const means = addMeans(plan, probes);
   const seen = await probes.observe({ ...context, progress: subProgress(context.progress, 0, split) });
-  const averages = observer.kind === 'moving-average';
-  const ranges = new Map<string, Range>();
-  for (const { value, min, max } of keys) {
-    const find = (key: string | null, end: 'min' | 'max'): number => {
-      if (key === null) return value.bounds[end];
-      const observation = seen[key];
-      return (averages ? observation?.mean : observation?.[end]) ?? Number.NaN;
-    };
-    const range = within({ min: find(min, 'min'), max: find(max, 'max') }, value);
-    if (!range) throw unusable(graph, value.name, [min, max].some((key) => key !== null && seen[key] === undefined));
-    ranges.set(value.name, range);
-  }
-  if (histograms) await narrow(model, graph, roots, observer, ranges, { ...context, progress: subProgress(context.progress, split, 1) });
+  const rangesOf = (averages: boolean): Map<string, Range> => {
+    const ranges = new Map<string, Range>();
+    for (const { value, min, max } of keys) {
+      const find = (key: string | null, end: 'min' | 'max'): number => {
+        if (key === null) return value.bounds[end];
+        const observation = seen[key];
+        return (averages ? observation?.mean : observation?.[end]) ?? Number.NaN;
+      };
+      const range = within({ min: find(min, 'min'), max: find(max, 'max') }, value);
+      if (!range) throw unusable(graph, value.name, [min, max].some((key) => key !== null && seen[key] === undefined));
+      ranges.set(value.name, range);
+    }
+    return ranges;
+  };
+  const whole = rangesOf(false);
+  const histograms = searching ? await observeHistograms(model, graph, roots, { ...context, progress: subProgress(context.progress, split, 1) }) : new Map<PlannedValue, Histogram>();
   const channelMeans = new Map<string, Float32Array>();
   for (const [value, key] of means) {
     const channels = seen[key]?.channels;
     if (channels?.every(Number.isFinite)) channelMeans.set(value, Float32Array.from(channels));
   }
-  return { ranges, channelMeans };
+  return observers.map((observer) => ({ ranges: searches(observer) ? narrow(histograms, observer, whole) : rangesOf(observer.kind === 'moving-average'), channelMeans }));
+}
+
+/** True for an observer that looks for the best range in a histogram. */
+function searches({ kind }: ObserverOptions): boolean {
+  return kind === 'percentile' || kind === 'mse' || kind === 'entropy';
 }
 
 function addMeans(plan: QuantizationPlan, probes: ProbeModel): Map<string, string> {
@@ -74,21 +85,30 @@ function addMeans(plan: QuantizationPlan, probes: ProbeModel): Map<string, strin
   return means;
 }
 
-/** Replaces ranges by what the observer finds best in a histogram of the values. */
-async function narrow(model: Model, graph: Graph, roots: readonly PlannedValue[], observer: ObserverOptions, ranges: Map<string, Range>, context: CalibrationContext): Promise<void> {
+async function observeHistograms(model: Model, graph: Graph, roots: readonly PlannedValue[], context: CalibrationContext): Promise<Map<PlannedValue, Histogram>> {
   const probes = new ProbeModel(model);
   // What comes in from outside keeps its whole range: a picture's white is no outlier.
   const searched = roots.filter((value) => !(value.known.min && value.known.max) && !graph.isInput(value.name));
   for (const { name } of searched) probes.addWhole(name);
   const seen = await probes.histograms(context);
-  for (const value of searched) {
-    const json = seen[value.name];
-    if (!json) throw unusable(graph, value.name, json === undefined);
-    const histogram = Histogram.fromJson(json);
+  return new Map(
+    searched.map((value) => {
+      const json = seen[value.name];
+      if (!json) throw unusable(graph, value.name, json === undefined);
+      return [value, Histogram.fromJson(json)];
+    }),
+  );
+}
+
+/** The ranges, with what the observer finds best in the histograms in their place. */
+function narrow(histograms: ReadonlyMap<PlannedValue, Histogram>, observer: ObserverOptions, whole: ReadonlyMap<string, Range>): Map<string, Range> {
+  const ranges = new Map(whole);
+  for (const [value, histogram] of histograms) {
     const found = observer.kind === 'percentile' ? percentileRange(histogram, observer.percentile) : observer.kind === 'mse' ? mseRange(histogram) : entropyRange(histogram);
     const range = within(found, value);
     if (range) ranges.set(value.name, range);
   }
+  return ranges;
 }
 
 function within({ min, max }: Range, { bounds }: PlannedValue): Range | null {

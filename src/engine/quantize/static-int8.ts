@@ -11,7 +11,7 @@ import { elementCount } from '../onnx/tensor.ts';
 import { opsetOf, type Model } from '../onnx/types.ts';
 import { copyModel } from '../passes/pipeline.ts';
 import { applyPlan, layerName } from './apply.ts';
-import { calibrate, observerOptions } from './calibrate.ts';
+import { calibrate, observerOptions, type ObserverOptions } from './calibrate.ts';
 import { equalize } from './equalize.ts';
 import { operatorKind, type Weights } from './operators.ts';
 import { planQuantization, type PlannedUnit } from './plan.ts';
@@ -91,6 +91,13 @@ export interface BuiltInt8 extends QuantizeResult {
  * @throws NOT_QUANTIZABLE where there is nothing to quantize, the opset is too old, or a range cannot be found
  */
 export async function prepareStaticInt8(model: Model, options: StaticInt8Options, context: CalibrationContext): Promise<PreparedInt8> {
+  const [prepared] = await prepareWithEach(model, options, [options.observer], context);
+  if (!prepared) throw new Error('an observer gives one prepared model');
+  return prepared;
+}
+
+/** The same for several observers instead of the options' own, all from the same runs over the samples. */
+export async function prepareWithEach(model: Model, options: StaticInt8Options, observers: readonly ObserverOptions[], context: CalibrationContext): Promise<PreparedInt8[]> {
   const opset = opsetOf(model);
   if (opset < MIN_QDQ_OPSET) {
     throw new EdgewiseError('NOT_QUANTIZABLE', `The model uses opset ${opset}; weights with one scale a channel need opset ${MIN_QDQ_OPSET} or later.`, {
@@ -111,29 +118,31 @@ export async function prepareStaticInt8(model: Model, options: StaticInt8Options
     if (equalized > 0) plan = planQuantization(graph, { exclude });
   }
   const result: Model = { ...float, graph: graph.toData() };
-  const { ranges, channelMeans } = await calibrate(result, graph, plan, options.observer, { ...context, progress: subProgress(context.progress, equalized > 0 ? EQUALIZE_SHARE : 0, 1) });
-  // A value that only moves numbers of another may become a root of its own when its maker is left in float.
-  const params = new Map<string, QuantParams>();
-  for (const { name, root } of plan.values.values()) {
-    const range = ranges.get(root);
-    if (range) params.set(name, asymmetricU8(range));
-  }
+  const calibrations = await calibrate(result, graph, plan, observers, { ...context, progress: subProgress(context.progress, equalized > 0 ? EQUALIZE_SHARE : 0, 1) });
   const weightElements = new Map(plan.units.flatMap(({ node, weights }) => (weights ? [[layerName(node), elementCount(weights.tensor.dims)] as const] : [])));
   const layers = [...weightElements.keys()];
-  const build = ({ float: kept, only, biasShifts }: BuildChoice = {}): BuiltInt8 => {
-    const copy = copyModel(result);
-    const target = new Graph(copy.graph);
-    const leave = (node: Node): boolean => kept?.has(layerName(node)) || (only !== undefined && operatorKind(target, node) === 'compute' && !only.has(layerName(node)));
-    const final = planQuantization(target, { exclude: (node) => exclude(node) || leave(node) });
-    const inputMean = (unit: PlannedUnit): Float32Array | null => (options.correctBias === 'none' ? null : (channelMeans.get(unit.node.inputs[0] ?? '') ?? null));
-    const biasShift = (unit: PlannedUnit): Float32Array | null => biasShifts?.get(layerName(unit.node)) ?? null;
-    const notes = final.left.filter(({ node }) => !kept?.has(layerName(node))).map(({ node, reason }) => `${describeNode(node)} stays float: ${reason}.`);
-    const reduced = new Set(final.units.filter((unit) => unit.weights && isReduced(unit.node, unit.weights, options.reduceRange)).map(({ node }) => node));
-    const weightLimit = ({ node }: PlannedUnit): number => (reduced.has(node) ? REDUCED_LIMIT : FULL_LIMIT);
-    const { stats, layerOutputs } = applyPlan(target, final, params, { inputMean, biasShift, weightLimit });
-    return { model: { ...copy, graph: target.toData() }, changed: true, stats: { ...stats, equalized, ...(reduced.size > 0 ? { sevenBit: reduced.size } : {}) }, notes, layerOutputs };
-  };
-  return { float: result, equalized, layers, weightElements, build };
+  return calibrations.map(({ ranges, channelMeans }) => {
+    // A value that only moves numbers of another may become a root of its own when its maker is left in float.
+    const params = new Map<string, QuantParams>();
+    for (const { name, root } of plan.values.values()) {
+      const range = ranges.get(root);
+      if (range) params.set(name, asymmetricU8(range));
+    }
+    const build = ({ float: kept, only, biasShifts }: BuildChoice = {}): BuiltInt8 => {
+      const copy = copyModel(result);
+      const target = new Graph(copy.graph);
+      const leave = (node: Node): boolean => kept?.has(layerName(node)) || (only !== undefined && operatorKind(target, node) === 'compute' && !only.has(layerName(node)));
+      const final = planQuantization(target, { exclude: (node) => exclude(node) || leave(node) });
+      const inputMean = (unit: PlannedUnit): Float32Array | null => (options.correctBias === 'none' ? null : (channelMeans.get(unit.node.inputs[0] ?? '') ?? null));
+      const biasShift = (unit: PlannedUnit): Float32Array | null => biasShifts?.get(layerName(unit.node)) ?? null;
+      const notes = final.left.filter(({ node }) => !kept?.has(layerName(node))).map(({ node, reason }) => `${describeNode(node)} stays float: ${reason}.`);
+      const reduced = new Set(final.units.filter((unit) => unit.weights && isReduced(unit.node, unit.weights, options.reduceRange)).map(({ node }) => node));
+      const weightLimit = ({ node }: PlannedUnit): number => (reduced.has(node) ? REDUCED_LIMIT : FULL_LIMIT);
+      const { stats, layerOutputs } = applyPlan(target, final, params, { inputMean, biasShift, weightLimit });
+      return { model: { ...copy, graph: target.toData() }, changed: true, stats: { ...stats, equalized, ...(reduced.size > 0 ? { sevenBit: reduced.size } : {}) }, notes, layerOutputs };
+    };
+    return { float: result, equalized, layers, weightElements, build };
+  });
 }
 
 /**
