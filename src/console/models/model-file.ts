@@ -11,6 +11,7 @@ export interface ModelFile {
   readonly bytes: number;
   /** Some weights are in other files. */
   readonly external: boolean;
+  /** Worked out when first asked for. */
   readonly facts: ModelFacts;
   /** The model as one file, external data merged in. */
   encode(): Iterable<Uint8Array>;
@@ -30,7 +31,16 @@ export async function withModelFile<T>(path: string, use: (file: ModelFile) => T
       const { warnings } = checkModel(model);
       const outside = externalBytes(model.graph);
       const bytes = source.size + outside;
-      return await use({ model, bytes, external: outside > 0, facts: modelFacts(model, bytes, warnings), encode: () => encodeModel(model).chunks });
+      let facts: ModelFacts | undefined;
+      return await use({
+        model,
+        bytes,
+        external: outside > 0,
+        get facts() {
+          return (facts ??= modelFacts(model, bytes, warnings));
+        },
+        encode: () => encodeModel(model).chunks,
+      });
     } finally {
       source.close();
     }

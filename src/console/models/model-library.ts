@@ -2,7 +2,9 @@
 import { stat } from 'node:fs/promises';
 import { basename, extname, resolve } from 'node:path';
 import { EdgewiseError } from '../../base/errors.ts';
+import type { ModelGraph } from '../../contract/records/graph.ts';
 import type { ModelFacts, ModelOrigin, ModelRecord } from '../../contract/records/model.ts';
+import { modelGraph } from '../../engine/recipe/index.ts';
 import type { EventHub } from '../events.ts';
 import type { Store } from '../store/open-store.ts';
 import type { StoredModel } from '../store/models-repository.ts';
@@ -15,6 +17,8 @@ export interface ModelLibrary {
   get(id: string): StoredModel;
   /** Path of the model's file. @throws NOT_FOUND for an unknown id, FILE_NOT_FOUND where the file has gone missing */
   pathOf(id: string): Promise<string>;
+  /** @throws NOT_FOUND, FILE_NOT_FOUND, and whatever is wrong with the model */
+  graph(id: string): Promise<ModelGraph>;
   /**
    * Copies a file in, external data merged into one file. The same bytes again answer the model that is there already.
    * @throws whatever is wrong with the model (docs/model-files.md)
@@ -68,6 +72,7 @@ export function createModelLibrary({ store, files, events, now, newId, inUse }: 
     list: () => store.models.list(),
     get,
     pathOf,
+    graph: async (id) => withModelFile(await pathOf(id), ({ model }) => modelGraph(model)),
 
     async import(path, options = {}) {
       const { stored, facts } = await withModelFile(path, async (file) => {

@@ -13,6 +13,7 @@ export function modelHandlers(library: ModelLibrary, uploads: Uploads): ModelHan
       const { record, facts } = library.get(id);
       return { model: record, facts };
     },
+    'models.graph': ({ id }) => library.graph(id),
     'models.import': async ({ path }) => {
       await requireFile(path);
       return library.import(path);

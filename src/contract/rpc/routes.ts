@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { preprocessRecord } from '../records/common.ts';
 import { datasetMatch } from '../records/dataset.ts';
+import { modelGraph } from '../records/graph.ts';
 import { jobRecord, optimizeInput } from '../records/job.ts';
 import { modelFacts, modelRecord } from '../records/model.ts';
 import { recipe } from '../records/recipe.ts';
@@ -27,6 +28,8 @@ export const routes = {
 
   'models.list': defineRoute({ input: none, output: z.array(modelRecord) }),
   'models.get': defineRoute({ input: byId, output: z.object({ model: modelRecord, facts: modelFacts }) }),
+  /** The graph for drawing, bounded in nodes. */
+  'models.graph': defineRoute({ input: byId, output: modelGraph }),
   /** Imports a file on the host's disk, with its external data. */
   'models.import': defineRoute({ input: z.object({ path: z.string().min(1) }), output: modelRecord }),
   /** Imports a file that the page has uploaded (PUT /upload answers the id). */

@@ -6,3 +6,4 @@ export { renderReportHtml } from './report-html.ts';
 export { runRecipe } from './run-recipe.ts';
 export { needsData } from './steps.ts';
 export type { DataPlan, RunRecipeOptions } from './types.ts';
+export { modelGraph } from '../view/model-graph.ts';
