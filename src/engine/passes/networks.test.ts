@@ -20,6 +20,15 @@ it('MobileNetV2: 100 nodes, Clip kept apart', async () => {
   expect(steps.find((step) => step.pass === 'recognize-units')?.stats).toMatchObject({ 'Conv+Clip': 35, Conv: 17, Gemm: 1 });
 });
 
+it.each([
+  ['ResNet-50', resNet50(1 / 16, 64, 'shared'), 269, 122],
+  ['MobileNetV2', mobileNetV2(1 / 4, 64, 'shared'), 300, 100],
+])('%s with equal weights behind Identity nodes', async (_name, model, from, to) => {
+  expect(model.graph.nodes).toHaveLength(from);
+  const { model: after } = await runAndCompare(model, simplifyOrder, { tolerance: 1e-5 });
+  expect(after.graph.nodes).toHaveLength(to);
+});
+
 describe.skipIf(sharedData === undefined)('real networks (need the shared models)', () => {
   it.each([
     ['derived-retail/grocery81_mobilenetv2_bn_relu.onnx', 155, 102],
