@@ -16,6 +16,8 @@ export const reportStep = z.object({
   bytesAfter: z.number().int(),
   /** `null`: not checked (the switch was off). Else the largest difference of any output, and whether it was within tolerance. */
   verified: z.object({ maxAbsError: z.number(), ok: z.boolean() }).nullable(),
+  /** Names of the nodes that it removed, changed and added, as far as they are told. */
+  nodes: z.object({ removed: z.array(z.string()), changed: z.array(z.string()), added: z.array(z.string()) }).optional(),
   /** Set where the step was undone since outputs changed. */
   undone: z.string().optional(),
 });

@@ -9,6 +9,7 @@ import { inferShapes, type ShapeMap } from '../onnx/shapes/infer.ts';
 import { opsetOf, type GraphData, type Model } from '../onnx/types.ts';
 import type { EvaluateConstants, Pass, PassContext } from './define-pass.ts';
 import { passByName } from './index.ts';
+import { joinTouched, seeNodes, touchedNodes, type TouchedNodes } from './touched-nodes.ts';
 
 export interface VerifyResult {
   readonly ok: boolean;
@@ -49,6 +50,8 @@ export interface PassStep {
   readonly runs: number;
   /** Nodes of the main graph after it last ran. */
   readonly nodesAfter: number;
+  /** Absent where nothing was changed. */
+  readonly touched?: TouchedNodes;
   /** null: nothing was compared. */
   readonly verified: VerifyResult | null;
   /** Set where a change was undone: why. The pass was not run again after that. */
@@ -89,6 +92,7 @@ interface Progress {
   ms: number;
   runs: number;
   nodesAfter: number;
+  touched: TouchedNodes | undefined;
   verified: VerifyResult | null;
   undone: string | undefined;
   /** Version of the graph at which it last found nothing to do. */
@@ -102,7 +106,7 @@ interface Progress {
 export async function runPasses(model: Model, names: readonly string[], options: RunPassesOptions): Promise<RunPassesResult> {
   const work = new Work(copyModel(model), options);
   const steps: Progress[] = names.map((name) => ({
-    pass: known(name), count: 0, stats: {}, notes: new Set(), ms: 0, runs: 0, nodesAfter: model.graph.nodes.length, verified: null, undone: undefined, settledAt: -1,
+    pass: known(name), count: 0, stats: {}, notes: new Set(), ms: 0, runs: 0, nodesAfter: model.graph.nodes.length, touched: undefined, verified: null, undone: undefined, settledAt: -1,
   }));
   const maxRounds = options.maxRounds ?? 8;
   let rounds = 0;
@@ -138,6 +142,7 @@ function report(step: Progress): PassStep {
     ms: step.ms,
     runs: step.runs,
     nodesAfter: step.nodesAfter,
+    ...(step.touched ? { touched: step.touched } : {}),
     verified: step.verified,
     ...(step.undone === undefined ? {} : { undone: step.undone }),
   };
@@ -165,6 +170,7 @@ class Work {
     const { clock, verify } = this.#options;
     const name = step.pass.name;
     const before = verify ? copyModel(this.model()) : undefined;
+    const seen = seeNodes(this.#graph.nodes);
     const start = clock();
     const result = await step.pass.run(this.#graph, this.#context(), this.#options.options?.[name]);
     step.ms += clock() - start;
@@ -191,6 +197,7 @@ class Work {
       step.verified = step.verified && step.verified.maxAbsError > verdict.maxAbsError ? step.verified : verdict;
     }
     step.count += count;
+    step.touched = joinTouched(step.touched, touchedNodes(seen, seeNodes(this.#graph.nodes)));
     for (const [key, value] of Object.entries(result.stats)) step.stats[key] = (step.stats[key] ?? 0) + value;
   }
 

@@ -3,7 +3,10 @@
  * graph that takes the inputs once and gives three sums a value, so nothing large leaves the runtime.
  */
 import { makeInt } from '../onnx/attributes.ts';
+import { Graph } from '../onnx/graph.ts';
 import type { Model } from '../onnx/types.ts';
+import { findUnits } from '../passes/find-units.ts';
+import { copyModel } from '../passes/pipeline.ts';
 import { floatName, joinModels } from './joined-model.ts';
 import { ProbeModel, type CalibrationContext } from './probe-model.ts';
 
@@ -18,8 +21,8 @@ export interface ValueError {
 }
 
 /**
- * Errors of the values that stand under the same name in both models, in the order in which the float model makes them. A value's own
- * rounding counts too.
+ * Errors of the values that stand under the same name in both models, in the order in which the float model makes them: those that are
+ * rounded, the outputs of layers that are not, and the model's. A value's own rounding counts too.
  * @param float simplified, as the quantization got it
  */
 export async function layerErrors(float: Model, quantized: Model, context: CalibrationContext): Promise<ValueError[]> {
@@ -69,12 +72,14 @@ function comparableValues(float: Model, quantized: Model): Comparable[] {
     if (node.opType === 'QuantizeLinear') quantizedBy.set(node.inputs[0] ?? '', node.outputs[0] ?? '');
     if (node.opType === 'DequantizeLinear') restoredBy.set(node.inputs[0] ?? '', node.outputs[0] ?? '');
   }
-  const outputs = new Set(float.graph.outputs.map((output) => output.name));
+  const compared = new Set(float.graph.outputs.map((output) => output.name));
+  // A layer left in float passes on the error of what it reads.
+  for (const unit of findUnits(new Graph(copyModel(float).graph))) compared.add(unit.output);
   const result: Comparable[] = [];
   for (const node of float.graph.nodes) {
     for (const value of node.outputs) {
       const restored = restoredBy.get(quantizedBy.get(value) ?? '');
-      if (value !== '' && (restored !== undefined || outputs.has(value)) && made.has(value)) result.push({ value, restored: restored ?? value, node: node.name || value, opType: node.opType });
+      if (value !== '' && (restored !== undefined || compared.has(value)) && made.has(value)) result.push({ value, restored: restored ?? value, node: node.name || value, opType: node.opType });
     }
   }
   return result;

@@ -3,10 +3,13 @@ import { throwIfAborted } from '../../base/errors.ts';
 import type { SampleSource, TensorValue } from '../../base/ports.ts';
 import type { RecipeStep } from '../../contract/records/recipe.ts';
 import type { OptimizeReport, ReportStep } from '../../contract/records/report.ts';
+import { Graph } from '../onnx/graph.ts';
 import { encodeModel } from '../onnx/index.ts';
 import { opsetOf, type Model } from '../onnx/types.ts';
+import { findUnits } from '../passes/find-units.ts';
 import { passByName, simplifyOrder } from '../passes/index.ts';
-import { runPasses, type PassStep, type VerifyPass } from '../passes/pipeline.ts';
+import { copyModel, runPasses, type PassStep, type VerifyPass } from '../passes/pipeline.ts';
+import { seeNodes, touchedNodes, type TouchedNodes } from '../passes/touched-nodes.ts';
 import { int8StepOptions, runInt8Step, type Int8StepOptions, type Int8StepResult } from '../quantize/int8-step.ts';
 import { MIN_QDQ_OPSET, quantizedNode } from '../quantize/static-int8.ts';
 import { stepLine } from './log-lines.ts';
@@ -110,6 +113,7 @@ class StepRunner {
       nodesAfter: step.nodesAfter,
       bytesAfter: this.#bytes,
       verified: step.verified ? { maxAbsError: finite(step.verified.maxAbsError), ok: step.verified.ok } : null,
+      ...(step.touched ? { nodes: nodeNames(step.touched) } : {}),
       ...(step.undone === undefined ? {} : { undone: step.undone }),
     });
   }
@@ -121,13 +125,15 @@ class StepRunner {
     const progress = this.#stages.enter('calibrate');
     const result = await runInt8Step(this.model, quantizeOptions, { runner, workspace, source: this.#sources.calibration, progress, signal });
     this.#stages.enter('quantize');
+    const before = this.model;
     this.model = result.model;
     this.#bytes = encodedBytes(this.model);
     for (const warning of result.warnings) this.#warn(warning);
-    this.layers = layerRecords(result);
+    this.layers = layerRecords(before, result);
     this.#add({
       pass: STATIC_INT8, changed: result.changed, stats: { ...result.stats }, notes: [...result.notes], ms: clock() - start,
       nodesAfter: this.model.graph.nodes.length, bytesAfter: this.#bytes, verified: null,
+      ...(result.changed ? { nodes: nodeNames(touchedNodes(seeNodes(before.graph.nodes), seeNodes(this.model.graph.nodes))) } : {}),
     });
   }
 
@@ -154,14 +160,28 @@ class StepRunner {
   }
 }
 
-function layerRecords({ errors, sensitivity, kept }: Int8StepResult): OptimizeReport['layers'] {
+/**
+ * An error is of a value, and what makes that is often the activation behind the layer: what was found out about the layer holds for its
+ * whole unit, told once, at the unit's last value.
+ */
+function layerRecords(before: Model, { errors, sensitivity, kept }: Int8StepResult): OptimizeReport['layers'] {
+  const layerOf = new Map<string, string>();
+  for (const { core, nodes } of findUnits(new Graph(copyModel(before).graph))) {
+    for (const node of nodes) layerOf.set(node.name || (node.outputs[0] ?? ''), core.name || (core.outputs[0] ?? ''));
+  }
+  const layer = (node: string): string => layerOf.get(node) ?? node;
+  const last = new Map(errors.map(({ node }) => [layer(node), node]));
   const alone = new Map(sensitivity.map(({ layer, sqnrDb }) => [layer, sqnrDb]));
   const finiteOrNull = (value: number | null): number | null => (value !== null && Number.isFinite(value) ? value : null);
   const records = errors.map(({ node, opType, sqnrDb, cosine }) => ({
-    node, op: opType, sqnrDb: finiteOrNull(sqnrDb), cosine: Number.isFinite(cosine) ? cosine : 0, float: kept.includes(node),
-    ...(alone.has(node) ? { aloneSqnrDb: finiteOrNull(alone.get(node) ?? null) } : {}),
+    node, op: opType, sqnrDb: finiteOrNull(sqnrDb), cosine: Number.isFinite(cosine) ? cosine : 0, float: kept.includes(layer(node)),
+    ...(alone.has(layer(node)) && last.get(layer(node)) === node ? { aloneSqnrDb: finiteOrNull(alone.get(layer(node)) ?? null) } : {}),
   }));
   return records.length > 0 ? records : undefined;
+}
+
+function nodeNames({ removed, changed, added }: TouchedNodes): NonNullable<ReportStep['nodes']> {
+  return { removed: [...removed], changed: [...changed], added: [...added] };
 }
 
 function encodedBytes(model: Model): number {
