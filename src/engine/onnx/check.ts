@@ -50,7 +50,11 @@ export function checkModel(model: Model): ModelCheck {
   checkVersions(model, graphs);
   checkExpansion(model.graph, functions, context);
   for (const overloads of functions.values()) {
-    for (const { domain, name, nodes } of overloads) checkFunctionBody(domain, name, nodes, functions, context, warnings);
+    for (const { domain, name, nodes, defaults } of overloads) {
+      // Values that attributes have by default are looked at as those of a node are.
+      const holder: NodeData = { name, opType: '', domain: '', inputs: [], outputs: [], attributes: new Map(defaults), docString: '', rest: [] };
+      checkFunctionBody(domain, name, defaults.size === 0 ? nodes : [...nodes, holder], functions, context, warnings);
+    }
   }
   for (const graph of graphs) {
     for (const node of graph.nodes) {

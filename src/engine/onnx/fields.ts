@@ -28,5 +28,5 @@ export const TypeField = { TENSOR: 1, SEQUENCE: 4, MAP: 5, SPARSE_TENSOR: 8, OPT
 export const TensorTypeField = { ELEM_TYPE: 1, SHAPE: 2 } as const;
 export const ShapeField = { DIM: 1 } as const;
 export const DimField = { VALUE: 1, PARAM: 2 } as const;
-export const FunctionField = { NAME: 1, INPUT: 4, OUTPUT: 5, NODE: 7, OPSET_IMPORT: 9, DOMAIN: 10, OVERLOAD: 13 } as const;
+export const FunctionField = { NAME: 1, INPUT: 4, OUTPUT: 5, NODE: 7, OPSET_IMPORT: 9, DOMAIN: 10, ATTRIBUTE_PROTO: 11, OVERLOAD: 13 } as const;
 export const TrainingField = { INITIALIZATION: 1, ALGORITHM: 2 } as const;

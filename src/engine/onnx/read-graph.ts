@@ -131,13 +131,15 @@ export interface FunctionData {
   readonly outputs: readonly string[];
   readonly nodes: readonly NodeData[];
   readonly opsets: readonly OpsetImport[];
+  /** Attributes with a value of their own where the caller gives none. */
+  readonly defaults: ReadonlyMap<string, Attribute>;
 }
 
 export function readFunction(encoded: Uint8Array, context: ReadContext): FunctionData {
   const { budget } = context;
   const { nameBytes } = budget.limits;
   const reader = new WireReader(encoded);
-  const result = { name: '', domain: '', overload: '', inputs: [] as string[], outputs: [] as string[], nodes: [] as NodeData[], opsets: [] as OpsetImport[] };
+  const result = { name: '', domain: '', overload: '', inputs: [] as string[], outputs: [] as string[], nodes: [] as NodeData[], opsets: [] as OpsetImport[], defaults: new Map<string, Attribute>() };
   while (reader.next()) {
     switch (reader.field) {
       case FunctionField.NAME:
@@ -165,6 +167,14 @@ export function readFunction(encoded: Uint8Array, context: ReadContext): Functio
         budget.take('entries', 1, reader.fieldStart);
         result.opsets.push(readOpset(reader.message('an operator set'), context));
         break;
+      case FunctionField.ATTRIBUTE_PROTO: {
+        budget.take('attributes', 1, reader.fieldStart);
+        const owner = { name: '', opType: result.name, outputs: [] };
+        const [name, value] = readAttribute(reader.message("a function's attribute"), context, 1, owner);
+        if (result.defaults.has(name)) throw badAttribute(owner, name, 'is given twice');
+        result.defaults.set(name, value);
+        break;
+      }
       default:
         reader.skip();
     }
@@ -172,7 +182,10 @@ export function readFunction(encoded: Uint8Array, context: ReadContext): Functio
   return result;
 }
 
-export function badAttribute(node: Pick<NodeData, 'opType' | 'name' | 'outputs'>, attribute: string, what: string): EdgewiseError {
+/** A node, or a function where it is a default that is wrong. */
+type AttributeOwner = Pick<NodeData, 'opType' | 'name' | 'outputs'>;
+
+export function badAttribute(node: AttributeOwner, attribute: string, what: string): EdgewiseError {
   return new EdgewiseError('BAD_ATTRIBUTE', `Attribute "${shorten(attribute)}" of ${shorten(describeNode(node))} ${what}.`, {
     hint: 'Export the model again, or check it with the exporter that made it.',
     details: { node: shorten(node.name), op: shorten(node.opType), attribute: shorten(attribute) },
@@ -193,7 +206,7 @@ interface RawAttribute {
   readonly graphs: GraphData[];
 }
 
-function readAttribute(reader: WireReader, context: ReadContext, depth: number, node: NodeData): [name: string, value: Attribute] {
+function readAttribute(reader: WireReader, context: ReadContext, depth: number, node: AttributeOwner): [name: string, value: Attribute] {
   const { budget } = context;
   const { limits } = budget;
   const start = reader.position;
@@ -222,9 +235,12 @@ function readAttribute(reader: WireReader, context: ReadContext, depth: number, 
         raw.s = reader.view('a string attribute');
         break;
       case A.T:
+        // Protobuf merges the two: the description of one with the data of the other.
+        if (raw.t !== undefined) throw badAttribute(node, name, 'holds two tensors where one is due');
         raw.t = readTensor(reader.message('a tensor attribute'), context);
         break;
       case A.G:
+        if (raw.g !== undefined) throw badAttribute(node, name, 'holds two graphs where one is due');
         raw.g = readGraph(reader.message('a graph attribute'), context, depth + 1);
         break;
       case A.FLOATS:
@@ -284,7 +300,7 @@ function impliedType(raw: RawAttribute): number {
 }
 
 /** null where the attribute has no value at all. Writers that leave out zeros leave out f, i and s. */
-function attributeValue(type: number, raw: RawAttribute, node: NodeData, name: string): AttributeValue | null {
+function attributeValue(type: number, raw: RawAttribute, node: AttributeOwner, name: string): AttributeValue | null {
   const implied = impliedType(raw);
   const absent = implied === AttributeType.UNDEFINED;
   const wrong = (): EdgewiseError => badAttribute(node, name, 'says one type and holds a value of another');

@@ -74,11 +74,15 @@ export function readTensor(reader: WireReader, context: ReadContext): Tensor {
       case TensorField.EXTERNAL_DATA: {
         context.budget.take('entries', 1, reader.fieldStart);
         const [key, value] = readEntry(reader.message('external_data'), limits.nameBytes, limits.nameBytes);
+        // Which of two counts is every reader's own choice.
+        if (external.has(key)) throw badExternal(name, `it gives ${shorten(key) || 'something'} twice`);
         external.set(key, value);
         break;
       }
       case TensorField.DATA_LOCATION:
         location = reader.integer("a tensor's data_location");
+        // Other readers cut it to 32 bits, or leave out a value that they do not know: then data that look internal here come from a file there.
+        if (location !== 0 && location !== 1) malformed('a data_location other than 0 and 1 in a tensor', reader.fieldStart);
         break;
       default:
         reader.skip();
@@ -132,12 +136,15 @@ function checkedByteLength(name: string, dims: readonly number[], bits: number):
   return bytes;
 }
 
+function badExternal(name: string, what: string): EdgewiseError {
+  return new EdgewiseError('EXTERNAL_BAD', `Tensor "${shorten(name)}" keeps its data outside of the model, but ${what}.`, {
+    hint: 'Export the model again, and keep the .onnx file together with its data file.',
+    details: { tensor: shorten(name) },
+  });
+}
+
 function externalPayload(name: string, entries: ReadonlyMap<string, string>, dataType: number, bytes: number, files: ExternalFiles): TensorPayload {
-  const bad = (what: string): EdgewiseError =>
-    new EdgewiseError('EXTERNAL_BAD', `Tensor "${shorten(name)}" keeps its data outside of the model, but ${what}.`, {
-      hint: 'Export the model again, and keep the .onnx file together with its data file.',
-      details: { tensor: shorten(name) },
-    });
+  const bad = (what: string): EdgewiseError => badExternal(name, what);
   if (dataType === DataType.STRING) throw badTensor(name, 'keeps strings outside of the model, which ONNX does not allow');
   const location = entries.get('location') ?? '';
   if (location === '') throw bad('it does not say in which file');

@@ -50,7 +50,7 @@ function makeTargetConstant(graph: Graph, reshape: Node, context: PassContext): 
   const shape = context.shapes.get(reshape.inputs[0] ?? '')?.shape;
   if (!target || !shape) return false;
   const sizes = target.map((size, axis) => {
-    if (typeof size === 'number') return size > 0 ? size : size === -1 ? -1 : null;
+    if (typeof size === 'number') return size > 0 && Number.isInteger(size) ? size : size === -1 ? -1 : null;
     return size !== null && size === shape[axis] ? 0 : -1;
   });
   if (sizes.includes(null) || sizes.filter((size) => size === -1).length > 1) return false;
