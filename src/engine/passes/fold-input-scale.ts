@@ -82,7 +82,7 @@ function foldBefore(graph: Graph, layer: Node, { scale, shift }: Affine): boolea
       for (const end = at + inner; at < end; at++) added[byRow ? column : row] = (added[byRow ? column : row] ?? 0) + (values[at] as number) * moved;
     }
   }
-  const scaled = scaleWeight(weight, scale, inputOf);
+  const scaled = scaleWeight(weight, scale, byRow ? 'row' : inputOf);
   const bias = shift.some((value) => value !== 0) ? movedBias(graph, layer, added) : null;
   if (!scaled || bias === false) return false;
   replaceConstant(graph, layer, 1, scaled);

@@ -4,6 +4,7 @@
  */
 import { floatAttribute, intAttribute, makeFloat } from '../../onnx/attributes.ts';
 import type { Graph, Node } from '../../onnx/graph.ts';
+import { bytesOf, floatTensor, tensorBytes } from '../../onnx/tensor.ts';
 import { DataType, type Tensor } from '../../onnx/types.ts';
 import type { PassContext } from '../define-pass.ts';
 import { constantFloats, isOp, replaceConstant } from './match.ts';
@@ -44,7 +45,7 @@ function foldIntoConv(graph: Graph, layer: Node, { scale, shift }: Affine): 'don
   const group = intAttribute(layer, 'group', 1);
   const transposed = layer.opType === 'ConvTranspose';
   if ((transposed ? columns * group : rows) !== scale.length || rows === 0 || group < 1) return null;
-  const channelOf = transposed ? (row: number, column: number) => Math.floor(row / (rows / group)) * columns + column : (row: number) => row;
+  const channelOf: ChannelOf = transposed ? (row, column) => Math.floor(row / (rows / group)) * columns + column : 'row';
   const scaled = scaleWeight(weight, scale, channelOf);
   const moved = bias.map((value, c) => (scale[c] ?? 0) * value + (shift[c] ?? 0));
   return scaled ? store(graph, layer, scaled, moved) : null;
@@ -59,7 +60,7 @@ function foldIntoGemm(graph: Graph, layer: Node, { scale, shift }: Affine, conte
   if (weight.dims[byRow ? 0 : 1] !== scale.length) return null;
   const bias = biasOf(graph, layer.inputs[2], scale.length, true);
   if (!bias || context.opset < 7) return null;
-  const scaled = scaleWeight(weight, scale, byRow ? (row) => row : (_, column) => column);
+  const scaled = scaleWeight(weight, scale, byRow ? 'row' : (_, column) => column);
   if (!scaled) return null;
   const moved = bias.map((value, c) => (scale[c] ?? 0) * beta * value + (shift[c] ?? 0));
   const done = store(graph, layer, scaled, moved);
@@ -89,31 +90,44 @@ function biasOf(graph: Graph, name: string | undefined, length: number, broadcas
   return isRow ? Float64Array.from(values) : null;
 }
 
+/** Which channel an element [row, column, ...] of a weight belongs to; `row` where a row is a channel, which is by far the fastest. */
+export type ChannelOf = 'row' | ((row: number, column: number) => number);
+
 /** The weight with element [row, column, ...] times scale[channelOf(row, column)]; null where a result is not finite. */
-export function scaleWeight(weight: Tensor, scale: Float64Array, channelOf: (row: number, column: number) => number): Tensor | null {
-  const values = readFloats(weight);
+export function scaleWeight(weight: Tensor, scale: Float64Array, channelOf: ChannelOf): Tensor | null {
   const [rows = 1, columns = 1, ...kernel] = weight.dims;
-  const inner = kernel.reduce((product, size) => product * size, 1);
-  if (!values || values.length !== rows * columns * inner) return null;
-  const factors = new Float64Array(rows * columns);
-  for (let row = 0; row < rows; row++) for (let column = 0; column < columns; column++) factors[row * columns + column] = scale[channelOf(row, column)] ?? Number.NaN;
+  const size = kernel.reduce((product, length) => product * length, 1);
+  const byRow = channelOf === 'row';
+  const inner = byRow ? columns * size : size;
+  const factors = new Float64Array(byRow ? rows : rows * columns);
+  for (let i = 0; i < factors.length; i++) factors[i] = scale[byRow ? i : channelOf(Math.floor(i / columns), i % columns)] ?? Number.NaN;
+  if (weight.dataType === DataType.FLOAT) return scaleSingles(weight, factors, inner);
+  const values = readFloats(weight);
+  if (!values || values.length !== factors.length * inner) return null;
   const result: Floats = newFloats(weight.dataType, values.length);
-  const isFinite =
-    values instanceof Float32Array && result instanceof Float32Array ? scaleBlocks32(values, result, factors, inner) : scaleBlocks(values, result, factors, inner);
-  if (!isFinite) return null;
+  if (!scaleBlocks(values, result, factors, inner)) return null;
   const tensor = makeFloats(weight.name, weight.dataType, weight.dims, result);
   // Only rounding to float16, when the tensor is made, can still overflow.
   return weight.dataType !== DataType.FLOAT16 || allFinite(readFloats(tensor) ?? [Number.NaN]) ? tensor : null;
 }
 
+/** The one copy that is needed anyway, scaled in place: weights of a file seldom start where an array of floats may, so reading them as such would copy too. */
+function scaleSingles(weight: Tensor, factors: Float64Array, inner: number): Tensor | null {
+  const bytes = tensorBytes(weight);
+  if (bytes.length !== factors.length * inner * 4) return null;
+  const values = new Float32Array(factors.length * inner);
+  bytesOf(values).set(bytes);
+  return scaleInPlace(values, factors, inner) ? floatTensor(weight.name, weight.dims, values) : null;
+}
+
 /** Block i of `inner` elements times factors[i]; false where a result is not finite. One type of array only: this is the hot loop of a fold. */
-function scaleBlocks32(values: Float32Array, result: Float32Array, factors: Float64Array, inner: number): boolean {
+function scaleInPlace(values: Float32Array, factors: Float64Array, inner: number): boolean {
   let check = 0;
   for (let block = 0, at = 0; block < factors.length; block++) {
     const factor = factors[block] as number;
     for (const end = at + inner; at < end; at++) {
       const value = Math.fround((values[at] as number) * factor);
-      result[at] = value;
+      values[at] = value;
       // 0 for a finite value, NaN else.
       check += value - value;
     }
