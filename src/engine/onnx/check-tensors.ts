@@ -3,7 +3,7 @@ import { EdgewiseError } from '../../base/errors.ts';
 import type { ByteSource } from '../../base/ports.ts';
 import { badTensor } from './read-tensor.ts';
 import { shorten } from './shown.ts';
-import { tensorBytes } from './tensor.ts';
+import { tensorPieces } from './tensor.ts';
 import { DataType, type GraphData, type NodeData, type Tensor } from './types.ts';
 
 /** Which inputs of an operator are weights that every output depends on: an infinity there makes all outputs useless. */
@@ -79,21 +79,28 @@ type Found = 'finite' | 'infinite' | 'nan';
 
 /** Exponent bits all set mean infinity, or NaN where a bit of the fraction is set too. */
 function scan(tensor: Tensor): Found {
-  switch (tensor.dataType) {
-    case DataType.FLOAT:
-    case DataType.COMPLEX64:
-      return scanWords(words32(tensorBytes(tensor)), 0x7f800000, 0x7fffffff);
-    case DataType.FLOAT16:
-      return scanWords(words16(tensorBytes(tensor)), 0x7c00, 0x7fff);
-    case DataType.BFLOAT16:
-      return scanWords(words16(tensorBytes(tensor)), 0x7f80, 0x7fff);
-    case DataType.DOUBLE:
-    case DataType.COMPLEX128:
-      return scanDoubles(words32(tensorBytes(tensor)));
-    default:
-      return 'finite';
+  const look = SCANS[tensor.dataType];
+  if (look === undefined) return 'finite';
+  let found: Found = 'finite';
+  for (const piece of tensorPieces(tensor)) {
+    const inPiece = look(piece);
+    if (inPiece === 'nan') return 'nan';
+    if (inPiece === 'infinite') found = 'infinite';
   }
+  return found;
 }
+
+const singles = (bytes: Uint8Array): Found => scanWords(words32(bytes), 0x7f800000, 0x7fffffff);
+const doubles = (bytes: Uint8Array): Found => scanDoubles(words32(bytes));
+
+const SCANS: Readonly<Record<number, (bytes: Uint8Array) => Found>> = {
+  [DataType.FLOAT]: singles,
+  [DataType.COMPLEX64]: singles,
+  [DataType.FLOAT16]: (bytes) => scanWords(words16(bytes), 0x7c00, 0x7fff),
+  [DataType.BFLOAT16]: (bytes) => scanWords(words16(bytes), 0x7f80, 0x7fff),
+  [DataType.DOUBLE]: doubles,
+  [DataType.COMPLEX128]: doubles,
+};
 
 function scanWords(words: Uint32Array | Uint16Array, exponent: number, magnitude: number): Found {
   let found: Found = 'finite';

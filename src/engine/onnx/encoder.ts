@@ -1,8 +1,8 @@
 /** Writing the protobuf wire format into parts: small things are gathered in buffers, large ones stay where they are. */
 import { WireType } from './wire.ts';
 
-/** Bytes of the output, or bytes that are fetched when it is written. */
-export type Part = Uint8Array | { readonly length: number; readonly read: () => Uint8Array };
+/** Bytes of the output, or bytes that are fetched piece by piece when it is written. */
+export type Part = Uint8Array | { readonly length: number; readonly pieces: () => Iterable<Uint8Array> };
 
 /** From here on a view is handed on instead of copied: below, one more write costs more than the copy. */
 const VIEW_BYTES = 16 * 1024;

@@ -45,6 +45,20 @@ export function tensorBytes(tensor: Tensor): Uint8Array {
   }
 }
 
+/** What is read of a data file at a time: a multiple of every element's size. */
+const PIECE_BYTES = 8 * 2 ** 20;
+
+/** The same bytes as `tensorBytes`, those of a data file a few megabytes at a time: a tensor of gigabytes is never whole in memory. */
+export function* tensorPieces(tensor: Tensor): Generator<Uint8Array> {
+  const { payload } = tensor;
+  if (payload.kind !== 'external') {
+    yield tensorBytes(tensor);
+    return;
+  }
+  const source = payload.open();
+  for (let at = 0; at < payload.length; at += PIECE_BYTES) yield source.read(payload.offset + at, Math.min(PIECE_BYTES, payload.length - at));
+}
+
 /** The elements as float32. @throws BAD_TENSOR when the type is no floating-point type */
 export function tensorFloats(tensor: Tensor): Float32Array {
   const bytes = tensorBytes(tensor);

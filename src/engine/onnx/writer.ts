@@ -6,12 +6,17 @@ import { EdgewiseError } from '../../base/errors.ts';
 import { AttributeField as A, AttributeType, DimField, EntryField, GraphField, ModelField, NodeField, OpsetField, ShapeField, TensorField, TensorTypeField, TypeField, ValueInfoField } from './fields.ts';
 import { Encoder, type Part } from './encoder.ts';
 import { sameAsEncoded, sameValueInfo } from './verbatim.ts';
-import { tensorBytes } from './tensor.ts';
+import { tensorBytes, tensorPieces } from './tensor.ts';
 import type { Attribute, GraphData, Model, NodeData, Tensor, ValueInfo } from './types.ts';
 
 export interface EncodeOptions {
-  /** Puts tensors of at least `threshold` bytes into a second file that the model names as `location`. */
-  readonly externalTensors?: { readonly location: string; readonly threshold: number };
+  /**
+   * Puts tensors of at least `threshold` bytes into a second file that the model names as `location`; with `above`, only where one file
+   * would have more bytes than that.
+   */
+  readonly externalTensors?: { readonly location: string; readonly threshold: number; readonly above?: number };
+  /** Leaves what is external where it is, in a data file that now has this name: for a model whose files move together. */
+  readonly externalStays?: { readonly location: string };
 }
 
 /** One file to be written. `chunks` may be iterated more than once; external data that is taken in is read while iterating. */
@@ -25,7 +30,8 @@ export interface ModelEncoding extends FileEncoding {
   readonly external?: FileEncoding & { readonly location: string };
 }
 
-const MAX_MODEL_BYTES = 2 ** 31 - 1;
+/** Where protobuf ends. */
+export const MAX_MODEL_BYTES = 2 ** 31 - 1;
 const PAGE = 4096;
 const LARGE_TENSOR = 2 ** 20;
 
@@ -34,7 +40,26 @@ const LARGE_TENSOR = 2 ** 20;
  * @throws TOO_LARGE when one file would pass 2 GiB
  */
 export function encodeModel(model: Model, options: EncodeOptions = {}): ModelEncoding {
-  const data = options.externalTensors ? new ExternalData(options.externalTensors.location, options.externalTensors.threshold) : null;
+  const { externalTensors, externalStays } = options;
+  if (externalTensors?.above !== undefined) {
+    const out = encoded(model, null);
+    if (out.byteLength <= externalTensors.above) return { byteLength: out.byteLength, chunks: chunksOf(out.parts()) };
+  }
+  const data = externalStays ? new SameFile(externalStays.location) : externalTensors ? new ExternalData(externalTensors.location, externalTensors.threshold) : null;
+  const out = encoded(model, data);
+  if (out.byteLength > MAX_MODEL_BYTES) {
+    throw new EdgewiseError('TOO_LARGE', `The model takes ${out.byteLength.toLocaleString('en')} bytes; one ONNX file can have ${MAX_MODEL_BYTES.toLocaleString('en')}.`, {
+      hint: 'Write its weights as external data, in a file of their own beside the model.',
+      details: { bytes: out.byteLength, limit: MAX_MODEL_BYTES },
+    });
+  }
+  const file: FileEncoding = { byteLength: out.byteLength, chunks: chunksOf(out.parts()) };
+  return !(data instanceof ExternalData) || data.byteLength === 0
+    ? file
+    : { ...file, external: { location: data.location, byteLength: data.byteLength, chunks: chunksOf(data.parts) } };
+}
+
+function encoded(model: Model, data: DataFile | null): Encoder {
   const out = new Encoder();
   if (model.irVersion !== 0) out.integer(ModelField.IR_VERSION, model.irVersion);
   text(out, ModelField.PRODUCER_NAME, model.producerName);
@@ -52,16 +77,7 @@ export function encodeModel(model: Model, options: EncodeOptions = {}): ModelEnc
   for (const { key, value } of model.metadata) out.message(ModelField.METADATA_PROPS, entry(key, value));
   for (const encoded of model.functions) out.bytes(ModelField.FUNCTIONS, encoded);
   for (const field of model.rest) out.raw(field);
-  if (out.byteLength > MAX_MODEL_BYTES) {
-    throw new EdgewiseError('TOO_LARGE', `The model takes ${out.byteLength.toLocaleString('en')} bytes; one ONNX file can have ${MAX_MODEL_BYTES.toLocaleString('en')}.`, {
-      hint: 'Write its weights as external data, in a file of their own beside the model.',
-      details: { bytes: out.byteLength, limit: MAX_MODEL_BYTES },
-    });
-  }
-  const file: FileEncoding = { byteLength: out.byteLength, chunks: chunksOf(out.parts()) };
-  return data === null || data.byteLength === 0
-    ? file
-    : { ...file, external: { location: data.location, byteLength: data.byteLength, chunks: chunksOf(data.parts) } };
+  return out;
 }
 
 function chunksOf(parts: readonly Part[]): Iterable<Uint8Array> {
@@ -69,11 +85,22 @@ function chunksOf(parts: readonly Part[]): Iterable<Uint8Array> {
     *[Symbol.iterator]() {
       for (const part of parts) {
         if (part instanceof Uint8Array) yield part;
-        else yield part.read();
+        else yield* part.pieces();
       }
     },
   };
 }
+
+/** The second file as it is. */
+class SameFile {
+  readonly location: string;
+
+  constructor(location: string) {
+    this.location = location;
+  }
+}
+
+type DataFile = ExternalData | SameFile;
 
 /** Collects the second file: offsets on 64 bytes, and on a page for what a runtime maps into memory. */
 class ExternalData {
@@ -115,7 +142,7 @@ function entry(key: string, value: string): Encoder {
   return out;
 }
 
-function graphMessage(graph: GraphData, data: ExternalData | null): Encoder {
+function graphMessage(graph: GraphData, data: DataFile | null): Encoder {
   const out = new Encoder();
   for (const node of graph.nodes) out.message(GraphField.NODE, nodeMessage(node, data));
   text(out, GraphField.NAME, graph.name);
@@ -128,7 +155,7 @@ function graphMessage(graph: GraphData, data: ExternalData | null): Encoder {
   return out;
 }
 
-function nodeMessage(node: NodeData, data: ExternalData | null): Encoder {
+function nodeMessage(node: NodeData, data: DataFile | null): Encoder {
   const out = new Encoder();
   for (const input of node.inputs) out.string(NodeField.INPUT, input);
   for (const output of node.outputs) out.string(NodeField.OUTPUT, output);
@@ -141,7 +168,7 @@ function nodeMessage(node: NodeData, data: ExternalData | null): Encoder {
   return out;
 }
 
-function attributeMessage(name: string, attribute: Attribute, data: ExternalData | null): Encoder {
+function attributeMessage(name: string, attribute: Attribute, data: DataFile | null): Encoder {
   const out = new Encoder();
   if (attribute.kind === 'opaque') {
     out.raw(attribute.encoded);
@@ -196,7 +223,7 @@ function attributeMessage(name: string, attribute: Attribute, data: ExternalData
   return out;
 }
 
-function tensorMessage(tensor: Tensor, data: ExternalData | null): Encoder {
+function tensorMessage(tensor: Tensor, data: DataFile | null): Encoder {
   const out = new Encoder();
   const { payload } = tensor;
   if (payload.kind === 'strings') {
@@ -205,19 +232,21 @@ function tensorMessage(tensor: Tensor, data: ExternalData | null): Encoder {
     for (const value of payload.values) out.bytes(TensorField.STRING_DATA, value);
     return out;
   }
-  const part: Part = payload.kind === 'external' ? { length: payload.length, read: () => tensorBytes(tensor) } : payload.kind === 'raw' ? payload.bytes : new Uint8Array(0);
-  if (data !== null && payload.kind !== 'varints' && data.takes(part.length)) {
-    tensorHead(out, tensor);
-    const offset = data.add(part);
-    out.message(TensorField.EXTERNAL_DATA, entry('location', data.location));
-    out.message(TensorField.EXTERNAL_DATA, entry('offset', String(offset)));
-    out.message(TensorField.EXTERNAL_DATA, entry('length', String(part.length)));
-    out.integer(TensorField.DATA_LOCATION, 1);
-    return out;
-  }
+  if (data instanceof SameFile && payload.kind === 'external') return externalTensor(out, tensor, data.location, payload.offset, payload.length);
+  const part: Part = payload.kind === 'external' ? { length: payload.length, pieces: () => tensorPieces(tensor) } : payload.kind === 'raw' ? payload.bytes : new Uint8Array(0);
+  if (data instanceof ExternalData && payload.kind !== 'varints' && data.takes(part.length)) return externalTensor(out, tensor, data.location, data.add(part), part.length);
   if (copied(out, tensor)) return out;
   tensorHead(out, tensor);
   out.part(TensorField.RAW_DATA, payload.kind === 'varints' ? tensorBytes(tensor) : part);
+  return out;
+}
+
+function externalTensor(out: Encoder, tensor: Tensor, location: string, offset: number, length: number): Encoder {
+  tensorHead(out, tensor);
+  out.message(TensorField.EXTERNAL_DATA, entry('location', location));
+  out.message(TensorField.EXTERNAL_DATA, entry('offset', String(offset)));
+  out.message(TensorField.EXTERNAL_DATA, entry('length', String(length)));
+  out.integer(TensorField.DATA_LOCATION, 1);
   return out;
 }
 

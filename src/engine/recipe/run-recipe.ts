@@ -2,7 +2,7 @@
 import type { SampleSource } from '../../base/ports.ts';
 import type { OptimizeReport, ReportSide } from '../../contract/records/report.ts';
 import { modelFacts } from '../onnx/facts.ts';
-import { encodeModel } from '../onnx/index.ts';
+import { saveModel } from '../onnx/index.ts';
 import { opsetOf, type Model } from '../onnx/types.ts';
 import { evaluateGates } from './gates.ts';
 import { dataLines, endLine, gateLine, startLine } from './log-lines.ts';
@@ -37,8 +37,9 @@ export async function runRecipe(options: RunRecipeOptions): Promise<RunRecipeRes
   const { model, steps, warnings: stepWarnings, layers } = await runSteps(options, sources, stages);
 
   stages.enter('write');
-  const outputPath = await workspace.write('result.onnx', encodeModel(model).chunks);
-  const output = side(model, encodeModel(model).byteLength, await options.hashFile(outputPath));
+  const written = await saveModel(workspace, 'result.onnx', model, { externalData: options.externalData ?? false });
+  const outputPath = written.path;
+  const output = side(model, written.bytes, await options.hashFile(written.paths));
   const measured = await measure(options, { evaluation: sources.evaluation, labelled, outputPath, stages });
   const gates = evaluateGates(recipe, { ...measured, output });
   const report: OptimizeReport = {

@@ -25,7 +25,7 @@ export interface RunRecipeOptions {
   /** The input file, for the runtime; `model` is the same, parsed. */
   readonly modelPath: string;
   readonly model: Model;
-  /** Bytes of the input with its external data, and the hex SHA-256 of its file. */
+  /** Bytes of the input with its external data, and the hex SHA-256 of its file, or of its files one after the other. */
   readonly inputBytes: number;
   readonly inputSha256: string;
   readonly data: DataPlan | null;
@@ -40,8 +40,10 @@ export interface RunRecipeOptions {
   readonly clock: Clock;
   /** ISO time of the report. */
   readonly createdAt: string;
-  /** Hex SHA-256 of a file that the workspace wrote. */
-  readonly hashFile: (path: string) => Promise<string>;
+  /** The result's weights go into a file of their own however small they are. */
+  readonly externalData?: boolean;
+  /** Hex SHA-256 of files that the workspace wrote, one after the other. */
+  readonly hashFile: (paths: readonly string[]) => Promise<string>;
   readonly log: (level: 'info' | 'warn' | 'error', message: string) => void;
   readonly progress: ReportProgress;
   readonly signal: AbortSignal;

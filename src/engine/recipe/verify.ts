@@ -4,7 +4,7 @@
  */
 import { toEdgewiseError } from '../../base/errors.ts';
 import type { InferenceRunner, SampleSource, Workspace } from '../../base/ports.ts';
-import { encodeModel } from '../onnx/index.ts';
+import { saveModel } from '../onnx/index.ts';
 import type { Model } from '../onnx/types.ts';
 import type { VerifyPass, VerifyResult } from '../passes/pipeline.ts';
 import { collectedOutputs, type CollectedOutputs } from './collect-outputs.ts';
@@ -58,7 +58,7 @@ export async function createVerifier(original: Model, context: VerifyContext): P
 }
 
 async function outputsOf(model: Model, name: string, { runner, workspace, source, signal }: VerifyContext): Promise<CollectedOutputs> {
-  const path = await workspace.write(`${name}.onnx`, encodeModel(model).chunks);
+  const { path } = await saveModel(workspace, `${name}.onnx`, model);
   // Without the runtime's own rewrites: what is compared is what the file says.
   const session = await runner.open(path, { optimization: 'disabled', signal });
   try {
