@@ -124,12 +124,21 @@ export interface RunOptions {
 export interface TensorReducer {
   /** Sees each tensor of each sample once; must not keep `data`. */
   add(tensor: string, data: Float32Array, dims: readonly number[]): void;
-  /** What was learnt, as JSON. */
+  /** What was learnt so far, as JSON; may be asked for between samples. */
   result(): unknown;
 }
 
 /** Makes a reducer by name; registered where the child process is composed. */
 export type ReducerFactory = (options: unknown) => TensorReducer;
+
+export interface ReduceOptions extends RunOptions {
+  /** So many samples at the start are left out, since an earlier run has seen them. */
+  readonly skip?: number;
+  /** Told now and then what was learnt so far, and of how many of the source's samples, those left out included. */
+  readonly onState?: (state: unknown, samples: number) => void;
+  /** Milliseconds between two calls of `onState`; default 5000. */
+  readonly stateMs?: number;
+}
 
 /** Where a model's weights or activations come from is the runtime's business; the engine sees paths and numbers. */
 export interface InferenceRunner {
@@ -143,7 +152,7 @@ export interface InferenceRunner {
     source: SampleSource,
     reducer: { readonly name: string; readonly options?: unknown },
     outputs: readonly string[],
-    options?: RunOptions,
+    options?: ReduceOptions,
   ): Promise<unknown>;
   evaluate(session: InferenceSession, source: SampleSource, options?: RunOptions): Promise<Accuracy>;
   compare(reference: InferenceSession, candidate: InferenceSession, source: SampleSource, options?: RunOptions): Promise<Fidelity>;
@@ -162,8 +171,24 @@ export interface InferenceRunner {
 /** A folder for intermediate models of one job; the job's owner deletes it. */
 export interface Workspace {
   readonly folder: string;
-  /** Writes chunks to `name` in the folder and returns the path. */
-  write(name: string, chunks: Iterable<Uint8Array>): Promise<string>;
+  /**
+   * Writes chunks to `name` in the folder and returns the path. `scratch`: nobody reads the file after a crash, so it is written in place
+   * of the old one without waiting for the disk.
+   */
+  write(name: string, chunks: Iterable<Uint8Array>, options?: { readonly scratch?: boolean }): Promise<string>;
+}
+
+/** Keeps the state of long work, so that it goes on where it was interrupted. */
+export interface Checkpoints {
+  /** False where nothing at all is kept: then nobody has to work out a key. */
+  any(): Promise<boolean>;
+  /** Changes with the content of the data set that is at these places. */
+  stamp(path: string, labelsPath?: string): Promise<string>;
+  /** What was saved last under the key, or undefined. */
+  load(key: string): Promise<unknown>;
+  /** @param state as JSON */
+  save(key: string, state: unknown): Promise<void>;
+  remove(key: string): Promise<void>;
 }
 
 /** Monotonic milliseconds. */

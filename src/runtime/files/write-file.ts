@@ -3,6 +3,7 @@
  * and the folder is synced, so that neither a crash nor a power cut leaves half a file under the name.
  */
 import { randomBytes } from 'node:crypto';
+import { constants } from 'node:fs';
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { throwIfAborted } from '../../base/errors.ts';
@@ -51,6 +52,27 @@ export async function writeFileAtomically(path: string, chunks: Iterable<Uint8Ar
     throw error;
   }
   await attempt(path, () => syncFolder(folder));
+}
+
+/**
+ * Writes the chunks over what `path` holds, for a file that is worth nothing after a crash: nothing waits for the disk, and pages of the old
+ * content that the system still holds in memory are used again, which makes it several times faster.
+ * @throws DISK_FULL, WRITE_FAILED
+ */
+export async function writeScratchFile(path: string, chunks: Iterable<Uint8Array>): Promise<void> {
+  await attempt(path, async () => {
+    const handle = await open(path, constants.O_WRONLY | constants.O_CREAT, 0o600);
+    try {
+      let bytes = 0;
+      for (const batch of batches(chunks)) {
+        await writeAll(handle, batch);
+        for (const piece of batch) bytes += piece.length;
+      }
+      await handle.truncate(bytes);
+    } finally {
+      await handle.close();
+    }
+  });
 }
 
 async function attempt(path: string, action: () => Promise<unknown>): Promise<void> {

@@ -26,7 +26,7 @@ export const request = z.discriminatedUnion('op', [
   z.object({ op: z.literal('open'), path: z.string(), threads: z.number().int().nonnegative(), optimization: z.enum(['disabled', 'basic', 'extended', 'all']) }),
   z.object({ op: z.literal('close'), session: sessionId }),
   z.object({ op: z.literal('run'), session: sessionId, feeds: z.record(z.string(), tensorValue) }),
-  z.object({ op: z.literal('reduce'), session: sessionId, source, reducer: z.string(), options: z.unknown(), outputs: z.array(z.string()) }),
+  z.object({ op: z.literal('reduce'), session: sessionId, source, reducer: z.string(), options: z.unknown(), outputs: z.array(z.string()), skip: z.number().int().nonnegative(), stateMs: z.number().nonnegative().nullable() }),
   z.object({ op: z.literal('evaluate'), session: sessionId, source }),
   z.object({ op: z.literal('compare'), reference: sessionId, candidate: sessionId, source }),
   z.object({ op: z.literal('latency'), reference: sessionId, candidate: sessionId, source, minPairs: z.number().int().positive(), maxSeconds: z.number().positive() }),
@@ -53,6 +53,7 @@ export const results = {
 export const reply = z.discriminatedUnion('type', [
   z.object({ type: z.literal('ready'), runtime: z.string() }),
   z.object({ type: z.literal('progress'), id: z.number().int(), fraction: z.number(), detail: z.string() }),
+  z.object({ type: z.literal('state'), id: z.number().int(), state: z.unknown(), samples: z.number().int() }),
   z.object({ type: z.literal('memory'), rssBytes: z.number() }),
   z.object({ type: z.literal('done'), id: z.number().int(), result: z.unknown() }),
   z.object({ type: z.literal('failed'), id: z.number().int(), error: errorRecord }),

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { freemem, totalmem } from 'node:os';
 import type { z } from 'zod';
 import { cancelled, EdgewiseError, throwIfAborted, type ErrorRecord } from '../../base/errors.ts';
-import type { InferenceRunner, InferenceSession, RunOptions, SampleSource } from '../../base/ports.ts';
+import type { InferenceRunner, InferenceSession, ReduceOptions, RunOptions, SampleSource } from '../../base/ports.ts';
 import type { InferenceChild } from './channel.ts';
 import { containProcess } from './contain.ts';
 import { reply, results, type BenchResult, type Request } from './messages.ts';
@@ -34,6 +34,7 @@ export interface BenchRunner extends InferenceRunner {
 }
 
 const WATCH_MS = 100;
+const STATE_MS = 5000;
 
 export function defaultInferenceLimits(): InferenceLimits {
   return { memoryBytes: Math.max(2 ** 30, Math.min(totalmem() * 0.75, freemem() + 2 ** 30)), quietSeconds: 300, outputBytes: 16_384 };
@@ -42,7 +43,7 @@ export function defaultInferenceLimits(): InferenceLimits {
 type Waiting = {
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: EdgewiseError) => void;
-  readonly options: RunOptions;
+  readonly options: RunOptions & Pick<ReduceOptions, 'onState'>;
   readonly what: string;
 };
 
@@ -124,6 +125,10 @@ export function createInferenceRunner(options: InferenceRunnerOptions): BenchRun
         waiting.options.progress?.({ stage: waiting.what, fraction: message.data.fraction, detail: message.data.detail });
         return;
       }
+      if (message.data.type === 'state') {
+        waiting.options.onState?.(message.data.state, message.data.samples);
+        return;
+      }
       // What came and went between two looks counts too: then the answer waits for the exit, which tells the reason.
       lookAtMemory(child);
       if (child.reason !== undefined) return;
@@ -148,7 +153,7 @@ export function createInferenceRunner(options: InferenceRunnerOptions): BenchRun
     return child;
   };
 
-  const ask = async <S extends z.ZodType>(child: Child, what: string, request: Request, schema: S, runOptions: RunOptions = {}): Promise<z.infer<S>> => {
+  const ask = async <S extends z.ZodType>(child: Child, what: string, request: Request, schema: S, runOptions: Waiting['options'] = {}): Promise<z.infer<S>> => {
     throwIfAborted(runOptions.signal);
     if (child.gone) throw child.reason ?? new EdgewiseError('RUNTIME_CRASHED', 'The runtime has ended; its sessions are gone.', { hint: 'Open the model again.' });
     const id = count++;
@@ -199,9 +204,11 @@ export function createInferenceRunner(options: InferenceRunnerOptions): BenchRun
       const values = Object.fromEntries(Object.entries(feeds).map(([name, value]) => [name, { ...value, dims: [...value.dims], ...(value.strings ? { strings: [...value.strings] } : {}) }]));
       return (await ask(child, 'run the model', { op: 'run', session: id, feeds: values as never }, results.run, runOptions)) as Awaited<ReturnType<InferenceRunner['run']>>;
     },
-    async reduce(session, source, reducer, outputs, runOptions) {
+    async reduce(session, source, reducer, outputs, runOptions = {}) {
       const { child, id } = ownerOf(session);
-      return ask(child, 'observe the activations', { op: 'reduce', session: id, source: plain(source), reducer: reducer.name, options: reducer.options, outputs: [...outputs] }, results.reduce, runOptions);
+      const stateMs = runOptions.onState ? (runOptions.stateMs ?? STATE_MS) : null;
+      const request: Request = { op: 'reduce', session: id, source: plain(source), reducer: reducer.name, options: reducer.options, outputs: [...outputs], skip: runOptions.skip ?? 0, stateMs };
+      return ask(child, 'observe the activations', request, results.reduce, runOptions);
     },
     async evaluate(session, source, runOptions) {
       const { child, id } = ownerOf(session);

@@ -23,10 +23,13 @@ const AHEAD = 4;
 /** Size of a spatial dimension that the model leaves open, where nothing says how large it should be. */
 const OPEN_SIZE = 224;
 
-/** @throws BAD_DATASET, BAD_PREPROCESS; RUNTIME_ERROR for inputs that cannot be generated */
-export async function openSamples(source: SampleSource, inputs: readonly ValueDescription[]): Promise<Samples> {
+/**
+ * @param skip so many samples at the start are left out; `count` includes them
+ * @throws BAD_DATASET, BAD_PREPROCESS; RUNTIME_ERROR for inputs that cannot be generated
+ */
+export async function openSamples(source: SampleSource, inputs: readonly ValueDescription[], skip = 0): Promise<Samples> {
   if (source.kind === 'generated') {
-    return { count: source.count, classes: 0, close: async () => {}, [Symbol.asyncIterator]: () => generated(source.seed, source.count, inputs) };
+    return { count: source.count, classes: 0, close: async () => {}, [Symbol.asyncIterator]: () => generated(source.seed, source.count, inputs, skip) };
   }
   const dataset = await openDataset(source.path, source.labelsPath === undefined ? {} : { labelsPath: source.labelsPath });
   const input = onlyInput(inputs);
@@ -35,7 +38,7 @@ export async function openSamples(source: SampleSource, inputs: readonly ValueDe
     count: source.indices.length,
     classes: dataset.facts.classes.length,
     close: () => dataset.close(),
-    [Symbol.asyncIterator]: () => ahead(source.indices, load),
+    [Symbol.asyncIterator]: () => ahead(source.indices.slice(skip), load),
   };
 }
 
@@ -103,7 +106,7 @@ async function* ahead(indices: readonly number[], load: (index: number) => Promi
   }
 }
 
-async function* generated(seed: number, count: number, inputs: readonly ValueDescription[]): AsyncGenerator<Sample> {
+async function* generated(seed: number, count: number, inputs: readonly ValueDescription[], skip: number): AsyncGenerator<Sample> {
   const random = seededRandom(seed);
   for (let n = 0; n < count; n++) {
     const feeds: Record<string, Tensor> = {};
@@ -113,7 +116,8 @@ async function* generated(seed: number, count: number, inputs: readonly ValueDes
       fillRandom(data, input, random);
       feeds[input.name] = makeTensor(input.type, data, dims);
     }
-    yield { feeds, label: undefined };
+    // What is left out is made all the same: the numbers after it depend on it.
+    if (n >= skip) yield { feeds, label: undefined };
   }
 }
 

@@ -52,7 +52,7 @@ export function serveInference({ channel, reducers }: ServeOptions): void {
     };
   };
 
-  const handle = async (request: Request, report: Report): Promise<unknown> => {
+  const handle = async (id: number, request: Request, report: Report): Promise<unknown> => {
     switch (request.op) {
       case 'open': {
         const session = await sessions.open(request.path, request);
@@ -66,7 +66,7 @@ export function serveInference({ channel, reducers }: ServeOptions): void {
         return Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, fromRuntime(tensor)]));
       }
       case 'reduce':
-        return reduce(request, sessions.get(request.session), report);
+        return reduce(request, sessions.get(request.session), report, (state, samples) => send({ type: 'state', id, state, samples }));
       case 'evaluate':
         return evaluate(request, sessions.get(request.session), report);
       case 'compare':
@@ -88,11 +88,13 @@ export function serveInference({ channel, reducers }: ServeOptions): void {
     }
   };
 
-  const reduce = async (request: RequestOf<'reduce'>, session: OpenSession, report: Report): Promise<unknown> => {
+  const reduce = async (request: RequestOf<'reduce'>, session: OpenSession, report: Report, tell: (state: unknown, samples: number) => void): Promise<unknown> => {
     const make = Object.hasOwn(reducers, request.reducer) ? reducers[request.reducer] : undefined;
     if (make === undefined) throw new EdgewiseError('INTERNAL', `There is no reducer "${request.reducer}".`);
     const reducer = make(request.options);
     const outputs = request.outputs.length > 0 ? request.outputs : session.outputs.map(({ name }) => name);
+    let done = request.skip;
+    let toldAt = performance.now();
     await eachSample(request.source as SampleSource, session, report, async ({ feeds }) => {
       const results = await session.run(feeds, outputs);
       for (const name of outputs) {
@@ -100,7 +102,13 @@ export function serveInference({ channel, reducers }: ServeOptions): void {
         const values = tensor && floatsOf(tensor);
         if (tensor && values) reducer.add(name, values, tensor.dims);
       }
-    });
+      done++;
+      if (request.stateMs === null || performance.now() - toldAt < request.stateMs) return;
+      toldAt = performance.now();
+      tell(reducer.result(), done);
+      // Out of this process before the next sample, which may be its last.
+      await nextTurn();
+    }, request.skip);
     return reducer.result();
   };
 
@@ -132,7 +140,7 @@ export function serveInference({ channel, reducers }: ServeOptions): void {
     const { id, request } = parsed.data;
     queue = queue.then(async () => {
       try {
-        const result = await handle(request, reporter(id));
+        const result = await handle(id, request, reporter(id));
         send({ type: 'memory', rssBytes: process.memoryUsage.rss() });
         send({ type: 'done', id, result });
       } catch (error) {
@@ -144,10 +152,10 @@ export function serveInference({ channel, reducers }: ServeOptions): void {
   send({ type: 'ready', runtime: version });
 }
 
-async function eachSample(source: SampleSource, session: OpenSession, report: Report, visit: (sample: Sample, classes: number) => Promise<void>): Promise<void> {
-  const samples = await openSamples(source, session.inputs);
+async function eachSample(source: SampleSource, session: OpenSession, report: Report, visit: (sample: Sample, classes: number) => Promise<void>, skip = 0): Promise<void> {
+  const samples = await openSamples(source, session.inputs, skip);
   try {
-    let done = 0;
+    let done = skip;
     for await (const sample of samples) {
       await visit(sample, samples.classes);
       await report(++done, samples.count);
