@@ -21,6 +21,16 @@ export interface ApplyOptions {
   readonly biasShift?: (unit: PlannedUnit) => Float32Array | null;
   /** Largest weight integer: 127, or 63 for processors whose u8 x s8 products saturate 16 bits. By node, so that only some are reduced. */
   readonly weightLimit?: (unit: PlannedUnit) => number;
+  /** The unit's weights as integers, in place of rounding each to its nearest; null: as usual. */
+  readonly round?: (unit: PlannedUnit, weights: WeightsToRound) => Int8Array | null;
+}
+
+/** Weights with alpha folded in, and the scale of each channel. */
+export interface WeightsToRound {
+  readonly values: Float32Array;
+  readonly layout: ChannelLayout;
+  readonly scales: Float32Array;
+  readonly limit: number;
 }
 
 export interface ApplyResult {
@@ -60,6 +70,7 @@ export function applyPlan(graph: Graph, plan: QuantizationPlan, params: Readonly
       floor: scaleFloors.get(weightKey(unit.weights)),
       inputMean: options.inputMean?.(unit) ?? null,
       shift: options.biasShift?.(unit) ?? null,
+      round: (weights) => options.round?.(unit, weights) ?? null,
     });
   }
   const readers = new Map<string, PlannedUnit[]>();
@@ -130,6 +141,7 @@ interface WeightOptions {
   readonly floor: Float32Array | undefined;
   readonly inputMean: Float32Array | null;
   readonly shift: Float32Array | null;
+  readonly round: (weights: WeightsToRound) => Int8Array | null;
 }
 
 class Writer {
@@ -178,11 +190,11 @@ class Writer {
     graph.setInput(node, index, restored);
   }
 
-  quantizeWeights(node: Node, weights: Weights, { input, limit, floor, inputMean, shift }: WeightOptions): void {
+  quantizeWeights(node: Node, weights: Weights, { input, limit, floor, inputMean, shift, round }: WeightOptions): void {
     const graph = this.#graph;
     const key = `${weightKey(weights)}\n${limit}`;
     let quantized = this.#weights.get(key);
-    if (!quantized) this.#weights.set(key, (quantized = this.#writeWeights(weights, limit, floor)));
+    if (!quantized) this.#weights.set(key, (quantized = this.#writeWeights(weights, limit, floor, round)));
     graph.setInput(node, 1, quantized.value);
     const correction = inputMean && node.opType !== 'MatMul' ? biasCorrection(node, quantized.error(), weights.tensor.dims, inputMean) : null;
     if (weights.bias || correction || shift) {
@@ -193,12 +205,12 @@ class Writer {
     if (node.attributes.has('beta')) graph.setAttribute(node, 'beta', makeFloat(1));
   }
 
-  #writeWeights({ tensor, axis, alpha, channels }: Weights, limit: number, floor: Float32Array | undefined): QuantizedWeights {
+  #writeWeights({ tensor, axis, alpha, channels }: Weights, limit: number, floor: Float32Array | undefined, round: WeightOptions['round']): QuantizedWeights {
     const graph = this.#graph;
     const layout = channelLayout(tensor.dims, axis);
     const values = alpha === 1 ? tensorFloats(tensor) : tensorFloats(tensor).map((value) => value * alpha);
     const scales = symmetricScales(channelMagnitudes(values, layout), limit, layout.channels === channels ? floor : undefined);
-    const quantized = quantizeS8(values, layout, scales, limit);
+    const quantized = round({ values, layout, scales, limit }) ?? quantizeS8(values, layout, scales, limit);
     const name = this.#add(makeTensor(this.#name(), DataType.INT8, tensor.dims, bytesOf(quantized)));
     const scale = axis === null ? this.#scale(scales[0] ?? 1) : this.#add(floatTensor(this.#name(), [layout.channels], scales));
     const value = this.#name();

@@ -17,11 +17,12 @@ import type { Graph } from '../onnx/graph.ts';
 import { floatTensor, tensorFloats } from '../onnx/tensor.ts';
 import type { Model } from '../onnx/types.ts';
 import type { PlannedUnit, QuantizationPlan } from './plan.ts';
-import { firstSamples, ProbeModel, type CalibrationContext } from './probe-model.ts';
+import { ProbeModel, type CalibrationContext } from './probe-model.ts';
 import { channelLayout, channelMagnitudes } from './quant-params.ts';
+import { someSamples } from './sample-split.ts';
 
 /** No channel is scaled by more than this: one that was quiet on the calibration samples may not be so on others. */
-const LARGEST_SCALE = 4;
+export const LARGEST_SCALE = 4;
 /** Share of the burden that the weights take where B is not depthwise. */
 const SHARE = 0.5;
 /** The largest number of each channel settles early. */
@@ -36,21 +37,22 @@ interface ChannelGroup {
 
 /**
  * Rewrites the weights of `graph`, which computes the same afterwards. The plan's copies of them are stale then.
+ * @param largestScale no channel is scaled by more
  * @returns number of groups of values that were equalized
  */
-export async function equalize(model: Model, graph: Graph, plan: QuantizationPlan, context: CalibrationContext): Promise<number> {
+export async function equalize(model: Model, graph: Graph, plan: QuantizationPlan, context: CalibrationContext, largestScale = LARGEST_SCALE): Promise<number> {
   const groups = findGroups(graph, plan);
   if (groups.length === 0) return 0;
   const probes = new ProbeModel(model);
   const keys = new Map<string, string>();
   for (const { values } of groups) for (const value of values) keys.set(value, probes.add(value, 'channel-magnitude'));
-  const seen = await probes.observe({ ...context, source: firstSamples(context.source, SAMPLES) });
+  const seen = await probes.observe({ ...context, source: someSamples(context.source, SAMPLES) });
   let done = 0;
   for (const group of groups) {
     const magnitudes = group.values.map((value) => seen[keys.get(value) ?? '']?.channels ?? null);
     const activations = relativeMagnitudes(magnitudes);
     if (!activations || group.readers.some((unit) => inputChannels(graph, unit) !== activations.length) || group.makers.some((unit) => unit.weights?.channels !== activations.length)) continue;
-    const scales = scalesOf(activations, group.readers.map((unit) => (isDepthwise(unit) ? null : inputMagnitudes(graph, unit))));
+    const scales = scalesOf(activations, group.readers.map((unit) => (isDepthwise(unit) ? null : inputMagnitudes(graph, unit))), largestScale);
     for (const unit of group.makers) scaleOutputs(graph, unit, scales);
     for (const unit of group.readers) scaleInputs(graph, unit, scales);
     done++;
@@ -129,7 +131,7 @@ function relativeMagnitudes(magnitudes: readonly (readonly number[] | null)[]): 
 }
 
 /** @param readers largest share of an output channel's weights that each input channel takes; null for a depthwise reader */
-function scalesOf(activations: Float64Array, readers: readonly (Float64Array | null)[]): Float64Array {
+function scalesOf(activations: Float64Array, readers: readonly (Float64Array | null)[], largestScale: number): Float64Array {
   const dense = readers.filter((reader) => reader !== null);
   const wanted = activations.map((activation, channel) => {
     if (dense.length === 0 || activation === 0) return activation;
@@ -138,7 +140,7 @@ function scalesOf(activations: Float64Array, readers: readonly (Float64Array | n
   });
   const top = wanted.reduce((a, b) => Math.max(a, b), 0);
   // A channel that is never active, or never read, keeps its scale.
-  return wanted.map((scale) => (scale > 0 ? Math.max(scale / top, 1 / LARGEST_SCALE) : 1));
+  return wanted.map((scale) => (scale > 0 ? Math.max(scale / top, 1 / largestScale) : 1));
 }
 
 function isDepthwise({ node, weights }: PlannedUnit): boolean {

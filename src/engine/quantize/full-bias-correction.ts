@@ -13,23 +13,26 @@ import type { Model } from '../onnx/types.ts';
 import { layerName } from './apply.ts';
 import { floatName, joinModels } from './joined-model.ts';
 import { ProbeModel, type CalibrationContext } from './probe-model.ts';
-import type { BuiltInt8, PreparedInt8 } from './static-int8.ts';
+import type { BuildChoice, BuiltInt8, PreparedInt8 } from './static-int8.ts';
 
 /** Layers that are corrected. */
 const MOST_RUNS = 20;
 
-/** @returns what has to be added to the bias of each output channel, by layer */
-export async function measureBiasShifts(prepared: PreparedInt8, float: ReadonlySet<string>, context: CalibrationContext): Promise<Map<string, Float32Array>> {
+/**
+ * @param choice what the model is built with beside the shifts
+ * @returns what has to be added to the bias of each output channel, by layer
+ */
+export async function measureBiasShifts(prepared: PreparedInt8, choice: BuildChoice, context: CalibrationContext): Promise<Map<string, Float32Array>> {
   const shifts = new Map<string, Float32Array>();
   const makers = new Map(prepared.float.graph.nodes.map((node) => [layerName(node), node]));
-  const layers = prepared.layers.filter((layer) => !float.has(layer) && makers.get(layer)?.opType !== 'MatMul');
+  const layers = prepared.layers.filter((layer) => !choice.float?.has(layer) && makers.get(layer)?.opType !== 'MatMul');
   const runs = Math.min(MOST_RUNS, layers.length);
   for (let run = 0; run < runs; run++) {
     throwIfAborted(context.signal);
     const layer = layers[Math.floor(((run + 1) * layers.length) / runs) - 1] ?? '';
     const maker = makers.get(layer);
     if (!maker) continue;
-    const built = prepared.build({ float, biasShifts: shifts });
+    const built = prepared.build({ ...choice, biasShifts: shifts });
     const shift = await difference(prepared.float, built, { layer, value: maker.outputs[0] ?? '', isConv: maker.opType === 'Conv' }, { ...context, progress: subProgress(context.progress, run / runs, (run + 1) / runs) });
     if (shift) shifts.set(layer, shift);
   }

@@ -1,17 +1,28 @@
 /** The whole of static int8 as a recipe runs it: measure, write, keep sensitive layers in float, and say which layer is to blame for what. */
-import type { z } from 'zod';
+import { z } from 'zod';
 import { subProgress } from '../../base/progress.ts';
 import { describeNode } from '../onnx/attributes.ts';
 import type { Model } from '../onnx/types.ts';
-import { layerErrors, type ValueError } from './layer-error.ts';
+import { observerOptions } from './calibrate.ts';
+import { chooseRanges, rangeChoice } from './choose-ranges.ts';
+import { chooseRounding } from './choose-rounding.ts';
 import { measureBiasShifts } from './full-bias-correction.ts';
-import { goalOptions, Judge, searchMixedPrecision, type LayerNoise } from './mixed-precision.ts';
-import { firstSamples, otherSamples, type CalibrationContext } from './probe-model.ts';
-import { prepareStaticInt8, quantizedNode, staticInt8Options, type PreparedInt8, type QuantizeResult } from './static-int8.ts';
+import { decibels, Judge } from './judge.ts';
+import { layerErrors, type ValueError } from './layer-error.ts';
+import { goalOptions, rankLayers, searchMixedPrecision, type LayerNoise } from './mixed-precision.ts';
+import type { CalibrationContext } from './probe-model.ts';
+import { sampleCount, someSamples, splitSamples, type SampleSplit } from './sample-split.ts';
+import { prepareStaticInt8, quantizedNode, staticInt8Options, type BuildChoice, type PreparedInt8, type QuantizeResult } from './static-int8.ts';
 
 export const int8StepOptions = staticInt8Options.extend({
-  /** Keeps the fewest layers in float with which this is met on the calibration samples. */
+  /** One observer, or `best`: several are tried. */
+  observer: z.union([observerOptions, rangeChoice]).default({ kind: 'moving-average' }),
+  /** `adaptive`: weights go to the one of their two neighbours that leaves the outputs where they were. */
+  rounding: z.enum(['nearest', 'adaptive']).default('nearest'),
+  /** Keeps the fewest layers in float with which this is met. */
   keepFloat: goalOptions.optional(),
+  /** Measures the noise of each layer alone, also where no search needs it. */
+  sensitivity: z.boolean().default(false),
 });
 
 export type Int8StepOptions = z.output<typeof int8StepOptions>;
@@ -21,13 +32,16 @@ export interface Int8StepResult extends QuantizeResult {
   readonly warnings: readonly string[];
   /** How far each value is from the float model's; empty where it could not be measured. */
   readonly errors: readonly ValueError[];
-  /** Noise of each layer alone, where a search ranked them. */
+  /** Noise of each layer alone, where it was measured. */
   readonly sensitivity: readonly LayerNoise[];
   readonly kept: readonly string[];
 }
 
 /** Samples on which errors of values are measured. */
 const ERROR_SAMPLES = 4;
+/** Samples that full bias correction and adaptive rounding learn from. */
+const SHIFT_SAMPLES = 32;
+const ROUNDING_SAMPLES = 64;
 
 export async function runInt8Step(model: Model, options: Int8StepOptions, context: CalibrationContext): Promise<Int8StepResult> {
   const already = quantizedNode(model);
@@ -35,46 +49,101 @@ export async function runInt8Step(model: Model, options: Int8StepOptions, contex
     const note = `The model is quantized already (${describeNode(already)}); it was left as it is.`;
     return { model, changed: false, stats: {}, notes: [note], warnings: [note], errors: [], sensitivity: [], kept: [] };
   }
-  const { keepFloat, ...own } = options;
-  const prepared = await prepareStaticInt8(model, own, { ...context, progress: subProgress(context.progress, 0, 0.4) });
-  const shifts = own.correctBias === 'full' ? await usefulShifts(prepared, { ...context, progress: subProgress(context.progress, 0.4, 0.6) }) : undefined;
-  const found = keepFloat
-    ? await searchMixedPrecision(prepared, keepFloat, { ...context, progress: subProgress(context.progress, 0.6, 0.9) }, shifts)
-    : { ...prepared.build(shifts ? { biasShifts: shifts } : {}), sensitivity: [], kept: [], met: true };
-  const few = { ...context, source: firstSamples(context.source, ERROR_SAMPLES), progress: subProgress(context.progress, 0.9, 1) };
-  const errors = await layerErrors(prepared.float, found.model, few);
-  const notes = [...found.notes];
-  if (own.correctBias === 'full') notes.push(shifts ? `Biases corrected after measuring ${shifts.size} layers.` : 'Full bias correction was measured and brought nothing; the fast one was kept.');
-  const warnings: string[] = [];
-  if (found.kept.length > 0) {
-    const noise = new Map(found.sensitivity.map(({ layer, sqnrDb }) => [layer, sqnrDb]));
-    const named = found.kept.slice(0, 8).map((layer) => `${layer} (${noise.get(layer)?.toFixed(1) ?? 'no'} dB)`);
-    notes.push(`Kept in float, with the signal to noise that each alone leaves at the outputs: ${named.join(', ')}${found.kept.length > 8 ? `, and ${found.kept.length - 8} more` : ''}.`);
-  }
-  if (!found.met) {
-    warnings.push(`The goal was not met on the calibration samples even with ${found.kept.length} of ${prepared.layers.length} layers in float. The largest error comes in at ${blame(errors) ?? 'no single layer'}.`);
-  }
-  const worst = blame(errors);
-  if (worst) notes.push(`The largest error comes in at ${worst}.`);
-  return { model: found.model, changed: true, stats: found.stats, notes, warnings, errors, sensitivity: found.sensitivity, kept: found.kept };
-}
-
-/** Samples that full bias correction learns from. */
-const SHIFT_SAMPLES = 32;
-
-/** The shifts of full bias correction, where they help on samples that they were not learnt from; else undefined. */
-async function usefulShifts(prepared: PreparedInt8, context: CalibrationContext): Promise<ReadonlyMap<string, Float32Array> | undefined> {
-  const biasShifts = await measureBiasShifts(prepared, new Set(), { ...context, source: firstSamples(context.source, SHIFT_SAMPLES) });
-  const judged = otherSamples(context.source, SHIFT_SAMPLES, SHIFT_SAMPLES);
-  if (!judged) return undefined;
-  const judge = new Judge(prepared.float, context);
+  const judge = new Judge(model, context);
   try {
-    const without = await judge.fidelity(prepared.build().model, judged);
-    const shifted = await judge.fidelity(prepared.build({ biasShifts }).model, judged);
-    const noise = ({ sqnrDb }: typeof without): number => sqnrDb ?? Number.POSITIVE_INFINITY;
-    return noise(shifted) > noise(without) ? biasShifts : undefined;
+    return await new Int8Step(model, options, context, judge).run();
   } finally {
     await judge.dispose();
+  }
+}
+
+class Int8Step {
+  readonly #model: Model;
+  readonly #options: Int8StepOptions;
+  readonly #context: CalibrationContext;
+  readonly #judge: Judge;
+  readonly #split: SampleSplit;
+  readonly #notes: string[] = [];
+
+  constructor(model: Model, options: Int8StepOptions, context: CalibrationContext, judge: Judge) {
+    this.#model = model;
+    this.#options = options;
+    this.#context = context;
+    this.#judge = judge;
+    const { observer, rounding, correctBias, keepFloat } = options;
+    const judged = observer.kind === 'best' || rounding === 'adaptive' || correctBias === 'full' || keepFloat !== undefined;
+    this.#split = judged ? splitSamples(context.source) : { learning: context.source, judging: context.source, overlap: true };
+  }
+
+  async run(): Promise<Int8StepResult> {
+    const { keepFloat } = this.#options;
+    const { judging } = this.#split;
+    const prepared = await this.#prepare(this.#part(0, 0.35));
+    const choice = await this.#improve(prepared);
+    const found = keepFloat
+      ? await searchMixedPrecision(prepared, keepFloat, this.#judge, { ...this.#part(0.65, 0.95), source: judging }, choice)
+      : { ...prepared.build(choice), sensitivity: [], kept: [], met: true };
+    const sensitivity = this.#options.sensitivity && found.sensitivity.length === 0 ? await rankLayers(prepared, this.#judge, { ...this.#part(0.65, 0.95), source: judging }, choice) : found.sensitivity;
+    const errors = await layerErrors(prepared.float, found.model, { ...this.#part(0.95, 1), source: someSamples(judging, ERROR_SAMPLES) });
+    const notes = [...found.notes, ...this.#notes];
+    const warnings: string[] = [];
+    if (found.kept.length > 0) {
+      const noise = new Map(sensitivity.map(({ layer, sqnrDb }) => [layer, sqnrDb]));
+      const named = found.kept.slice(0, 8).map((layer) => `${layer} (${noise.get(layer)?.toFixed(1) ?? 'no'} dB)`);
+      notes.push(`Kept in float, with the signal to noise that each alone leaves at the outputs: ${named.join(', ')}${found.kept.length > 8 ? `, and ${found.kept.length - 8} more` : ''}.`);
+    }
+    const worst = blame(errors);
+    if (!found.met) {
+      warnings.push(`The goal was not met on the calibration samples even with ${found.kept.length} of ${prepared.layers.length} layers in float. The largest error comes in at ${worst ?? 'no single layer'}.`);
+    }
+    if (worst) notes.push(`The largest error comes in at ${worst}.`);
+    return { model: found.model, changed: true, stats: found.stats, notes, warnings, errors, sensitivity, kept: found.kept };
+  }
+
+  async #prepare(context: CalibrationContext): Promise<PreparedInt8> {
+    const { observer, rounding: _rounding, keepFloat: _keepFloat, sensitivity: _sensitivity, ...own } = this.#options;
+    const { learning, judging } = this.#split;
+    if (observer.kind !== 'best') return prepareStaticInt8(this.#model, { ...own, observer }, { ...context, source: learning });
+    const { prepared, tried } = await chooseRanges(this.#model, { ...own, observer: { kind: 'min-max' } }, observer, this.#judge, judging, { ...context, source: learning });
+    const [best, ...others] = tried;
+    if (best) {
+      const from = others.length > 0 ? `; ${others.length} others gave ${others.at(-1)?.sqnrDb.toFixed(1)} to ${others[0]?.sqnrDb.toFixed(1)} dB` : '';
+      this.#notes.push(`Best on ${this.#judgedOn()}: observer ${best.observer.kind}, ${best.equalizeLimit > 1 ? `channels equalized up to ${best.equalizeLimit} times` : 'channels not equalized'} (${best.sqnrDb.toFixed(1)} dB${from}).`);
+    }
+    return prepared;
+  }
+
+  /** Rounding and bias shifts, each kept only where it lowers the noise on samples that it was not learnt from. */
+  async #improve(prepared: PreparedInt8): Promise<BuildChoice> {
+    const { correctBias } = this.#options;
+    const { learning, judging } = this.#split;
+    let choice: BuildChoice = {};
+    let noise: number | undefined;
+    const keep = async (next: BuildChoice, what: string): Promise<void> => {
+      noise ??= decibels(await this.#judge.compare(prepared.build(choice).model, judging));
+      const found = decibels(await this.#judge.compare(prepared.build(next).model, judging));
+      const change = `${noise.toFixed(1)} to ${found.toFixed(1)} dB`;
+      this.#notes.push(found > noise ? `${what}: ${change} on ${this.#judgedOn()}.` : `${what} brought nothing (${change}) and was left out.`);
+      if (found > noise) [choice, noise] = [next, found];
+    };
+    if (this.#options.rounding === 'adaptive') {
+      const { round, layers, turned } = await chooseRounding(prepared, correctBias !== 'none', { ...this.#part(0.35, 0.5), source: someSamples(learning, ROUNDING_SAMPLES) });
+      if (layers > 0) await keep({ ...choice, round }, `Adaptive rounding of ${layers} layers, ${turned} weights`);
+    }
+    if (correctBias === 'full') {
+      const biasShifts = await measureBiasShifts(prepared, choice, { ...this.#part(0.5, 0.65), source: someSamples(learning, SHIFT_SAMPLES) });
+      if (biasShifts.size > 0) await keep({ ...choice, biasShifts }, `Biases of ${biasShifts.size} layers corrected by measuring`);
+    }
+    return choice;
+  }
+
+  #part(from: number, to: number): CalibrationContext {
+    return { ...this.#context, progress: subProgress(this.#context.progress, from, to) };
+  }
+
+  #judgedOn(): string {
+    const { judging, overlap } = this.#split;
+    return `${sampleCount(judging)} samples${overlap ? '' : ' that nothing was learnt from'}`;
   }
 }
 

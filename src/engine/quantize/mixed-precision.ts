@@ -7,16 +7,17 @@
  * float is the one assumption, and the final model is measured, not assumed.
  */
 import { z } from 'zod';
-import type { Fidelity, SampleSource } from '../../base/ports.ts';
 import { subProgress } from '../../base/progress.ts';
 import { throwIfAborted } from '../../base/errors.ts';
-import { encodeModel } from '../onnx/index.ts';
-import type { Model } from '../onnx/types.ts';
-import { firstSamples, type CalibrationContext } from './probe-model.ts';
-import type { PreparedInt8, QuantizeResult } from './static-int8.ts';
+import { decibels, type Judge, type Verdict } from './judge.ts';
+import type { CalibrationContext } from './probe-model.ts';
+import { someSamples } from './sample-split.ts';
+import type { BuildChoice, PreparedInt8, QuantizeResult } from './static-int8.ts';
 
-/** The outputs against the original's, on the calibration samples. */
+/** The outputs against the original's, on the samples that are judged on. */
 export const goalOptions = z.strictObject({
+  /** Share of samples answered rightly less, 0.005 is half a point; without labels, that many may be answered otherwise. */
+  top1Drop: z.number().min(0).max(1).optional(),
   /** Share of samples with the same best class; for models without class scores the cosine is used instead. */
   top1Agreement: z.number().min(0).max(1).optional(),
   cosine: z.number().min(0).max(1).optional(),
@@ -52,84 +53,61 @@ const SIZE_EXPONENT = 0.25;
 /** Enough to rank layers by noise. */
 const RANKING_SAMPLES = 4;
 
-export async function searchMixedPrecision(prepared: PreparedInt8, goal: Goal, context: CalibrationContext, biasShifts?: ReadonlyMap<string, Float32Array>): Promise<MixedPrecisionResult> {
-  const shifts = biasShifts ? { biasShifts } : {};
-  const judge = new Judge(prepared.float, context);
-  try {
-    const full = prepared.build(shifts);
-    const first = await judge.fidelity(full.model, context.source);
-    if (meets(first, goal)) return { ...full, sensitivity: [], kept: [], met: true };
-    const sensitivity = await rank(prepared, judge, { ...context, progress: subProgress(context.progress, 0, 0.7) });
-    const progress = subProgress(context.progress, 0.7, 1);
-    const attempt = async (count: number): Promise<Attempt> => {
-      throwIfAborted(context.signal);
-      const kept = sensitivity.slice(0, count).map(({ layer }) => layer);
-      const result = prepared.build({ float: new Set(kept), ...shifts });
-      return { kept, result, met: meets(await judge.fidelity(result.model, context.source), goal) };
-    };
-    // The most that is allowed comes first: where that does not do, no fewer will.
-    let low = 0;
-    let high = Math.ceil(prepared.layers.length * goal.mostFloat);
-    let best = await attempt(high);
-    const span = high;
-    while (best.met && low < high) {
-      const middle = Math.floor((low + high) / 2);
-      progress({ stage: 'quantize', fraction: 1 - (high - low) / (span + 1), detail: `${middle} layers in float` });
-      const found = await attempt(middle);
-      if (found.met) [best, high] = [found, middle];
-      else low = middle + 1;
-    }
-    return { ...best.result, stats: { ...best.result.stats, keptFloat: best.kept.length }, sensitivity, kept: best.kept, met: best.met };
-  } finally {
-    await judge.dispose();
+/** @param choice what every candidate is built with */
+export async function searchMixedPrecision(prepared: PreparedInt8, goal: Goal, judge: Judge, context: CalibrationContext, choice: BuildChoice = {}): Promise<MixedPrecisionResult> {
+  const labels = goal.top1Drop !== undefined;
+  const full = prepared.build(choice);
+  const first = await judge.compare(full.model, context.source, labels);
+  if (meets(first, goal)) return { ...full, sensitivity: [], kept: [], met: true };
+  const sensitivity = await rankLayers(prepared, judge, { ...context, progress: subProgress(context.progress, 0, 0.7) }, choice);
+  const order = inOrder(prepared, sensitivity);
+  const progress = subProgress(context.progress, 0.7, 1);
+  const attempt = async (count: number): Promise<Attempt> => {
+    throwIfAborted(context.signal);
+    const kept = order.slice(0, count);
+    const result = prepared.build({ ...choice, float: new Set(kept) });
+    return { kept, result, met: meets(await judge.compare(result.model, context.source, labels), goal) };
+  };
+  // The most that is allowed comes first: where that does not do, no fewer will.
+  let low = 0;
+  let high = Math.ceil(prepared.layers.length * goal.mostFloat);
+  let best = await attempt(high);
+  const span = high;
+  while (best.met && low < high) {
+    const middle = Math.floor((low + high) / 2);
+    progress({ stage: 'quantize', fraction: 1 - (high - low) / (span + 1), detail: `${middle} layers in float` });
+    const found = await attempt(middle);
+    if (found.met) [best, high] = [found, middle];
+    else low = middle + 1;
   }
+  return { ...best.result, stats: { ...best.result.stats, keptFloat: best.kept.length }, sensitivity, kept: best.kept, met: best.met };
 }
 
-export function meets(fidelity: Fidelity, goal: Goal): boolean {
-  if (goal.sqnrDb !== undefined && fidelity.sqnrDb !== null && fidelity.sqnrDb < goal.sqnrDb) return false;
-  if (goal.cosine !== undefined && fidelity.cosine < goal.cosine) return false;
-  if (goal.top1Agreement === undefined) return true;
+export function meets(verdict: Verdict, goal: Goal): boolean {
+  const { sqnrDb, cosine, top1Agreement, top1Drop } = verdict;
+  if (goal.sqnrDb !== undefined && decibels({ sqnrDb }) < goal.sqnrDb) return false;
+  if (goal.cosine !== undefined && cosine < goal.cosine) return false;
   // Without classes to agree on, outputs that point as much the same way stand in for it.
-  return (fidelity.top1Agreement ?? fidelity.cosine) >= goal.top1Agreement;
+  const agreement = top1Agreement ?? cosine;
+  if (goal.top1Agreement !== undefined && agreement < goal.top1Agreement) return false;
+  return goal.top1Drop === undefined || (top1Drop ?? 1 - agreement) <= goal.top1Drop;
 }
 
-/** Noise of each layer alone. First comes what takes most noise away for what it costs: a layer with many weights costs more in float. */
-async function rank(prepared: PreparedInt8, judge: Judge, context: CalibrationContext): Promise<LayerNoise[]> {
-  const few = firstSamples(context.source, RANKING_SAMPLES);
+/** Noise of each layer alone, in the order in which the model computes. */
+export async function rankLayers(prepared: PreparedInt8, judge: Judge, context: CalibrationContext, choice: BuildChoice = {}): Promise<LayerNoise[]> {
+  const few = someSamples(context.source, RANKING_SAMPLES);
   const noises: LayerNoise[] = [];
   for (const [index, layer] of prepared.layers.entries()) {
     throwIfAborted(context.signal);
     context.progress({ stage: 'quantize', fraction: index / prepared.layers.length, detail: layer });
-    const { model } = prepared.build({ only: new Set([layer]) });
-    noises.push({ layer, sqnrDb: (await judge.fidelity(model, few)).sqnrDb });
+    const { model } = prepared.build({ ...choice, only: new Set([layer]) });
+    noises.push({ layer, sqnrDb: (await judge.compare(model, few)).sqnrDb });
   }
-  const weight = ({ layer, sqnrDb }: LayerNoise): number => (sqnrDb === null ? 0 : 10 ** (-sqnrDb / 10) / (prepared.weightElements.get(layer) ?? 1) ** SIZE_EXPONENT);
-  return noises.toSorted((a, b) => weight(b) - weight(a));
+  return noises;
 }
 
-/** Compares candidates with the float model, which stays open. */
-export class Judge {
-  readonly #float: Model;
-  readonly #context: CalibrationContext;
-  #reference: Awaited<ReturnType<CalibrationContext['runner']['open']>> | undefined;
-
-  constructor(float: Model, context: CalibrationContext) {
-    this.#float = float;
-    this.#context = context;
-  }
-
-  async fidelity(candidate: Model, source: SampleSource): Promise<Fidelity> {
-    const { runner, workspace, signal } = this.#context;
-    this.#reference ??= await runner.open(await workspace.write('float.onnx', encodeModel(this.#float).chunks), { signal });
-    const session = await runner.open(await workspace.write('candidate.onnx', encodeModel(candidate).chunks), { signal });
-    try {
-      return await runner.compare(this.#reference, session, source, { signal });
-    } finally {
-      await runner.close(session);
-    }
-  }
-
-  async dispose(): Promise<void> {
-    if (this.#reference) await this.#context.runner.close(this.#reference);
-  }
+/** First comes what takes most noise away for what it costs: a layer with many weights costs more in float. */
+function inOrder(prepared: PreparedInt8, noises: readonly LayerNoise[]): string[] {
+  const weight = ({ layer, sqnrDb }: LayerNoise): number => (sqnrDb === null ? 0 : 10 ** (-sqnrDb / 10) / (prepared.weightElements.get(layer) ?? 1) ** SIZE_EXPONENT);
+  return noises.toSorted((a, b) => weight(b) - weight(a)).map(({ layer }) => layer);
 }

@@ -5,13 +5,16 @@
 import { throwIfAborted } from '../../base/errors.ts';
 import type { InferenceRunner, SampleSource, SessionOptions, Workspace } from '../../base/ports.ts';
 import type { ReportProgress } from '../../base/progress.ts';
-import { makeInt } from '../onnx/attributes.ts';
-import { Graph } from '../onnx/graph.ts';
-import { encodeModel } from '../onnx/index.ts';
-import { DataType, type Model, type ValueInfo } from '../onnx/types.ts';
+import { makeInt, makeInts } from '../onnx/attributes.ts';
+import { Graph, type NewNode } from '../onnx/graph.ts';
+import { saveModel } from '../onnx/index.ts';
+import { DataType, type Model, type Shape, type ValueInfo } from '../onnx/types.ts';
 import { copyModel } from '../passes/pipeline.ts';
-import { calibrationResult, type Observation, type ObservationKind } from './observers/calibration.ts';
-import { histogramResult, type HistogramResult } from './observers/histogram.ts';
+import { calibrationState, observations, type Observation, type ObservationKind } from './observers/calibration.ts';
+import { sumResult, type SumResult } from './observers/sum.ts';
+
+/** In the workspace. */
+const FILE = 'calibration.onnx';
 
 export interface CalibrationContext {
   readonly runner: InferenceRunner;
@@ -19,43 +22,40 @@ export interface CalibrationContext {
   readonly source: SampleSource;
   readonly progress: ReportProgress;
   readonly signal: AbortSignal;
+  /** True where the samples have labels; absent: no. */
+  readonly labelled?: boolean;
+  /** Where unfinished work is kept; absent: nowhere. */
+  readonly checkpoints?: Checkpoints;
+  /** Milliseconds between two checkpoints; absent: the runner's choice. */
+  readonly stateMs?: number;
 }
 
-/** At most so many of the source's samples. */
-export function firstSamples(source: SampleSource, count: number): SampleSource {
-  return source.kind === 'generated' ? { ...source, count: Math.min(source.count, count) } : { ...source, indices: source.indices.slice(0, count) };
+/** What can be asked of a value: an end of its range, or a number for each channel (axis 1). */
+const KINDS = { min: 'range', max: 'range', 'channel-magnitude': 'channel-max', 'channel-mean': 'channel-mean', 'row-mean': 'channel-mean', histogram: 'histogram' } as const satisfies Readonly<Record<string, ObservationKind>>;
+
+export type Wanted = keyof typeof KINDS;
+
+/**
+ * Pictures of more elements than this are looked at through a grid: every third row and column of every channel. Three meets each phase of
+ * what was upsampled by a power of two. Smaller values are taken whole.
+ */
+const WHOLE_ELEMENTS = 1 << 16;
+const GRID = 3;
+
+interface Chain {
+  readonly value: string;
+  readonly nodes: readonly NewNode[];
 }
-
-/** What `firstSamples` leaves, at most `count` of it; null where too few are left. */
-export function otherSamples(source: SampleSource, first: number, count: number): SampleSource | null {
-  if (source.kind === 'generated') return { ...source, seed: source.seed + 1000, count: Math.min(source.count, count) };
-  const indices = source.indices.slice(first, first + count);
-  return indices.length >= MIN_JUDGED ? { ...source, indices } : null;
-}
-
-/** Fewer samples than this say nothing about which of two models is better. */
-const MIN_JUDGED = 8;
-
-/** Operators that reduce a value inside the runtime, by what is wanted. Pools work on pictures, in the layout that convolutions use. */
-const CHAINS = {
-  min: ['ReduceMin'],
-  max: ['ReduceMax'],
-  'channel-magnitude': ['Abs', 'GlobalMaxPool'],
-  'channel-mean': ['GlobalAveragePool'],
-  /** Rows of [batch, channels]: small enough to be taken as they are. */
-  'row-mean': ['Identity'],
-} as const;
-
-export type Wanted = keyof typeof CHAINS;
-
-const KINDS: Readonly<Record<Wanted, ObservationKind>> = { min: 'range', max: 'range', 'channel-magnitude': 'channel-max', 'channel-mean': 'channel-mean', 'row-mean': 'channel-mean' };
 
 export class ProbeModel {
   readonly #model: Model;
   readonly #graph: Graph;
   readonly #outputs: ValueInfo[] = [];
+  readonly #chains: Chain[] = [];
   readonly #kinds: Record<string, ObservationKind> = {};
   readonly #values: string[] = [];
+  #shapes: ShapeMap | undefined;
+  #named = 0;
 
   constructor(model: Model) {
     this.#model = copyModel(model);
@@ -64,53 +64,114 @@ export class ProbeModel {
 
   /** Asks for something of a value; the name is the key of the answer. */
   add(value: string, wanted: Wanted): string {
-    let source = value;
-    for (const opType of CHAINS[wanted]) {
-      const output = this.#graph.uniqueName(`probe_${this.#outputs.length}`);
-      const reduces = opType.startsWith('Reduce');
-      this.#graph.addNode({ opType, inputs: [source], outputs: [output], attributes: reduces ? { keepdims: makeInt(0) } : {} });
-      source = output;
+    const nodes: NewNode[] = [];
+    let output = value;
+    for (const { opType, attributes = {} } of this.#chain(value, wanted)) {
+      const input = output;
+      do output = `probe_${this.#named++}`;
+      while (this.#graph.uniqueName(output) !== output);
+      nodes.push({ opType, inputs: [input], outputs: [output], attributes });
     }
-    this.#outputs.push({ name: source, elemType: DataType.FLOAT, shape: wanted === 'min' || wanted === 'max' ? [] : null });
-    this.#kinds[source] = KINDS[wanted];
-    return source;
+    this.#chains.push({ value, nodes });
+    this.#output(output);
+    this.#kinds[output] = KINDS[wanted];
+    return output;
   }
 
-  /** Asks for a histogram of a value, under the value's own name. */
+  /** Asks for the sum of a value, under the value's own name. */
   addWhole(value: string): void {
-    if (!this.#graph.outputs.some((output) => output.name === value)) this.#outputs.push({ name: value, elemType: DataType.FLOAT, shape: null });
+    this.#output(value);
     this.#values.push(value);
+  }
+
+  #output(name: string): void {
+    if (!this.#graph.isOutput(name)) this.#outputs.push({ name, elemType: DataType.FLOAT, shape: null });
+  }
+
+  /**
+   * Operators that reduce a value inside the runtime. Pools work in the layout that convolutions use; what follows them is no pool, see
+   * `#addNodes`.
+   */
+  #chain(value: string, wanted: Wanted): readonly { readonly opType: string; readonly attributes?: NewNode['attributes'] }[] {
+    const scalar = { keepdims: makeInt(0) };
+    switch (wanted) {
+      case 'min':
+        return [{ opType: 'ReduceMin', attributes: scalar }];
+      case 'max':
+        return this.#shape(value)?.length === 4 ? [{ opType: 'GlobalMaxPool' }, { opType: 'ReduceMax', attributes: scalar }] : [{ opType: 'ReduceMax', attributes: scalar }];
+      case 'channel-magnitude':
+        return [...(this.#graph.producer(value)?.opType === 'Relu' ? [] : [{ opType: 'Abs' }]), { opType: 'GlobalMaxPool' }, { opType: 'Flatten' }];
+      case 'channel-mean':
+        return [{ opType: 'GlobalAveragePool' }, { opType: 'Flatten' }];
+      case 'row-mean':
+        // Rows of [batch, channels]: small enough to be taken as they are.
+        return [{ opType: 'Identity' }];
+      case 'histogram':
+        return this.#isLarge(value) ? [{ opType: 'MaxPool', attributes: { kernel_shape: makeInts([1, 1]), strides: makeInts([GRID, GRID]) } }, { opType: 'Flatten' }] : [];
+    }
+  }
+
+  #shape(value: string): Shape | null | undefined {
+    this.#shapes ??= inferShapes(this.#model);
+    return this.#shapes.get(value)?.shape;
+  }
+
+  #isLarge(value: string): boolean {
+    const shape = this.#shape(value);
+    if (shape?.length !== 4) return false;
+    const elements = shape.slice(1).reduce<number>((product, size) => product * (typeof size === 'number' ? size : 0), 1);
+    return elements > WHOLE_ELEMENTS && shape.slice(2).every((size) => Number(size) >= 2 * GRID);
   }
 
   /** What was asked for with `add`, by its key. */
   async observe(context: CalibrationContext, sessionOptions: SessionOptions = {}): Promise<Readonly<Record<string, Observation>>> {
     const names = Object.keys(this.#kinds);
     if (names.length === 0) return {};
-    return calibrationResult.parse(await this.#reduce('calibration', { kinds: this.#kinds }, names, context, sessionOptions));
+    const result = await this.#reduce({ name: 'calibration', options: { kinds: this.#kinds }, state: calibrationState }, names, context, sessionOptions);
+    return observations(result, this.#kinds);
   }
 
-  /** What was asked for with `addWhole`, by value. */
-  async histograms(context: CalibrationContext): Promise<HistogramResult> {
+  /** Sums over the samples of what was asked for with `addWhole`, by value. */
+  async sums(context: CalibrationContext): Promise<SumResult> {
     if (this.#values.length === 0) return {};
-    return histogramResult.parse(await this.#reduce('histogram', {}, this.#values, context));
+    return sumResult.parse(await this.#reduce({ name: 'sum', options: {} }, this.#values, context));
   }
 
-  async #reduce(name: string, options: unknown, outputs: readonly string[], context: CalibrationContext, sessionOptions: SessionOptions = {}): Promise<unknown> {
+  /** @param reducer a `state` says that it can go on from what it gave */
+  async #reduce(reducer: { readonly name: string; readonly options: Readonly<Record<string, unknown>>; readonly state?: z.ZodType }, outputs: readonly string[], context: CalibrationContext, sessionOptions: SessionOptions = {}): Promise<unknown> {
     const { runner, workspace, source, signal, progress } = context;
     const graph = this.#graph;
+    this.#addNodes();
     // Nothing else is asked for, so nothing else is computed.
     const asked = new Set(outputs);
     graph.setOutputInfo([...graph.outputs, ...this.#outputs].filter((output) => asked.has(output.name)));
     removeUnread(graph);
     const model: Model = { ...this.#model, graph: graph.toData() };
-    const path = await workspace.write('calibration.onnx', encodeModel(model).chunks);
+    const { path } = await saveModel({ ...workspace, write: (name, chunks) => workspace.write(name, chunks, { scratch: true }) }, FILE, model);
     throwIfAborted(signal);
-    const session = await runner.open(path, { ...sessionOptions, signal });
+    const open = (): Promise<InferenceSession> => runner.open(path, { ...sessionOptions, signal });
+    if (reducer.state) {
+      const { checkpoints, stateMs } = context;
+      return reduceResumably({ runner, source, progress, signal, checkpoints, stateMs, files: () => modelFiles(model, FILE), open, reducer: { name: reducer.name, options: reducer.options }, state: reducer.state, outputs });
+    }
+    const session = await open();
     try {
-      return await runner.reduce(session, source, { name, options }, outputs, { signal, progress });
+      return await runner.reduce(session, source, reducer, outputs, { signal, progress });
     } finally {
       await runner.close(session);
     }
+  }
+
+  /**
+   * The runtime runs a graph backwards from its leaves, the last one first. So the leaves stand in the order of what they read, turned
+   * round: then each value is reduced while it is still in the processor's caches, and its memory is free for the next one. (The runtime
+   * may replace a pool by its own, which then counts as the last leaf of all; hence the plain operator after each.)
+   */
+  #addNodes(): void {
+    const position = new Map(this.#graph.sorted().flatMap((node, index) => node.outputs.map((output) => [output, index] as const)));
+    const ordered = this.#chains.toSorted((a, b) => (position.get(b.value) ?? -1) - (position.get(a.value) ?? -1));
+    for (const { nodes } of ordered) for (const node of nodes) this.#graph.addNode(node);
+    this.#chains.length = 0;
   }
 }
 

@@ -10,9 +10,9 @@ import { Graph, type Node } from '../onnx/graph.ts';
 import { elementCount } from '../onnx/tensor.ts';
 import { opsetOf, type Model } from '../onnx/types.ts';
 import { copyModel } from '../passes/pipeline.ts';
-import { applyPlan, layerName } from './apply.ts';
+import { applyPlan, layerName, type WeightsToRound } from './apply.ts';
 import { calibrate, observerOptions, type ObserverOptions } from './calibrate.ts';
-import { equalize } from './equalize.ts';
+import { equalize, LARGEST_SCALE } from './equalize.ts';
 import { operatorKind, type Weights } from './operators.ts';
 import { planQuantization, type PlannedUnit } from './plan.ts';
 import type { CalibrationContext } from './probe-model.ts';
@@ -30,6 +30,8 @@ export const staticInt8Options = z.strictObject({
   observer: observerOptions.default({ kind: 'moving-average' }),
   /** Makes channels between convolutions equal in range first. */
   equalize: z.boolean().default(true),
+  /** No channel is scaled by more than this. */
+  equalizeLimit: z.number().min(1).default(LARGEST_SCALE),
   /** Takes back what rounding does to the mean of each output: `fast` from the means of the inputs, `full` by measuring the outputs. */
   correctBias: z.enum(['none', 'fast', 'full']).default('fast'),
   /** Weights in 7 bits, so that sums of two products fit in 16 bits on x86 processors without VNNI: in no layer, where it can happen, in all. */
@@ -79,6 +81,8 @@ export interface BuildChoice {
   readonly only?: ReadonlySet<string>;
   /** What is added to the bias of each output channel, by layer. */
   readonly biasShifts?: ReadonlyMap<string, Float32Array>;
+  /** Integers of a layer's weights in place of the nearest, or null. */
+  readonly round?: (unit: PlannedUnit, weights: WeightsToRound) => Int8Array | null;
 }
 
 export interface BuiltInt8 extends QuantizeResult {
@@ -114,7 +118,7 @@ export async function prepareWithEach(model: Model, options: StaticInt8Options, 
   if (!plan.units.some((unit) => unit.kind === 'compute')) throw nothingToDo(plan.left);
   let equalized = 0;
   if (options.equalize) {
-    equalized = await equalize(float, graph, plan, { ...context, progress: subProgress(context.progress, 0, EQUALIZE_SHARE) });
+    equalized = await equalize(float, graph, plan, { ...context, progress: subProgress(context.progress, 0, EQUALIZE_SHARE) }, options.equalizeLimit);
     if (equalized > 0) plan = planQuantization(graph, { exclude });
   }
   const result: Model = { ...float, graph: graph.toData() };
@@ -128,7 +132,7 @@ export async function prepareWithEach(model: Model, options: StaticInt8Options, 
       const range = ranges.get(root);
       if (range) params.set(name, asymmetricU8(range));
     }
-    const build = ({ float: kept, only, biasShifts }: BuildChoice = {}): BuiltInt8 => {
+    const build = ({ float: kept, only, biasShifts, round }: BuildChoice = {}): BuiltInt8 => {
       const copy = copyModel(result);
       const target = new Graph(copy.graph);
       const leave = (node: Node): boolean => kept?.has(layerName(node)) || (only !== undefined && operatorKind(target, node) === 'compute' && !only.has(layerName(node)));
@@ -138,7 +142,7 @@ export async function prepareWithEach(model: Model, options: StaticInt8Options, 
       const notes = final.left.filter(({ node }) => !kept?.has(layerName(node))).map(({ node, reason }) => `${describeNode(node)} stays float: ${reason}.`);
       const reduced = new Set(final.units.filter((unit) => unit.weights && isReduced(unit.node, unit.weights, options.reduceRange)).map(({ node }) => node));
       const weightLimit = ({ node }: PlannedUnit): number => (reduced.has(node) ? REDUCED_LIMIT : FULL_LIMIT);
-      const { stats, layerOutputs } = applyPlan(target, final, params, { inputMean, biasShift, weightLimit });
+      const { stats, layerOutputs } = applyPlan(target, final, params, { inputMean, biasShift, weightLimit, ...(round ? { round } : {}) });
       return { model: { ...copy, graph: target.toData() }, changed: true, stats: { ...stats, equalized, ...(reduced.size > 0 ? { sevenBit: reduced.size } : {}) }, notes, layerOutputs };
     };
     return { float: result, equalized, layers, weightElements, build };

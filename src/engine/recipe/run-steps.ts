@@ -4,7 +4,7 @@ import type { SampleSource, TensorValue } from '../../base/ports.ts';
 import type { RecipeStep } from '../../contract/records/recipe.ts';
 import type { OptimizeReport, ReportStep } from '../../contract/records/report.ts';
 import { Graph } from '../onnx/graph.ts';
-import { encodeModel } from '../onnx/index.ts';
+import { encodeModel, modelByteLength } from '../onnx/index.ts';
 import { opsetOf, type Model } from '../onnx/types.ts';
 import { findUnits } from '../passes/find-units.ts';
 import { passByName, simplifyOrder } from '../passes/index.ts';
@@ -78,7 +78,7 @@ class StepRunner {
       if (verifier.unable !== null) this.#warn(`Rewrites were not verified, since the model as it came does not run: ${verifier.unable}`);
       else {
         verify = async (before, after, pass) => {
-          bytesAfter.set(pass, encodedBytes(after));
+          bytesAfter.set(pass, modelByteLength(after));
           return verifier.verify(before, after, pass);
         };
       }
@@ -93,7 +93,7 @@ class StepRunner {
       ...(verify ? { verify } : {}),
     });
     this.model = result.model;
-    const total = encodedBytes(this.model);
+    const total = modelByteLength(this.model);
     for (const step of result.steps) {
       if (step.undone === undefined && step.changed) this.#bytes = bytesAfter.get(step.pass) ?? total;
       this.#record(step);
@@ -123,11 +123,11 @@ class StepRunner {
     if (opsetOf(this.model) < MIN_QDQ_OPSET && !quantizedNode(this.model) && passByName('upgrade-opset')) await this.#rewrite(['upgrade-opset'], {});
     const start = clock();
     const progress = this.#stages.enter('calibrate');
-    const result = await runInt8Step(this.model, quantizeOptions, { runner, workspace, source: this.#sources.calibration, progress, signal });
+    const result = await runInt8Step(this.model, quantizeOptions, { runner, workspace, source: this.#sources.calibration, labelled: this.#options.data?.labelled ?? false, progress, signal });
     this.#stages.enter('quantize');
     const before = this.model;
     this.model = result.model;
-    this.#bytes = encodedBytes(this.model);
+    this.#bytes = modelByteLength(this.model);
     for (const warning of result.warnings) this.#warn(warning);
     this.layers = layerRecords(before, result);
     this.#add({
@@ -182,10 +182,6 @@ function layerRecords(before: Model, { errors, sensitivity, kept }: Int8StepResu
 
 function nodeNames({ removed, changed, added }: TouchedNodes): NonNullable<ReportStep['nodes']> {
   return { removed: [...removed], changed: [...changed], added: [...added] };
-}
-
-function encodedBytes(model: Model): number {
-  return encodeModel(model).byteLength;
 }
 
 /** JSON knows no infinity. */
