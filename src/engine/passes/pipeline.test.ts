@@ -1,6 +1,7 @@
 import { expect, it, vi } from 'vitest';
 import { expectSameOutputs, makeModel, op, outputsOf, randomTensor, runAndCompare } from '../../../test/support/pass-testing.ts';
 import { makeInts } from '../onnx/attributes.ts';
+import { modelByteLength } from '../onnx/index.ts';
 import type { Model } from '../onnx/types.ts';
 import { passes, simplifyOrder } from './index.ts';
 import { runPasses, type VerifyResult } from './pipeline.ts';
@@ -25,6 +26,17 @@ it('simplify: identities, dead nodes and normalizations go; outputs stay', async
   expect(settled).toBe(true);
   expect(steps.map((step) => step.pass)).toEqual(simplifyOrder);
   expect(steps.find((step) => step.pass === 'fold-batch-norm')?.stats).toEqual({ folded: 2 });
+});
+
+it('tells for each pass what it alone took away, however many rounds there were', async () => {
+  const model = network();
+  const { model: after, steps } = await runPasses(model, simplifyOrder, { clock, bytesOf: modelByteLength });
+  const before = (index: number, key: 'nodesAfter' | 'bytesAfter'): number => steps[index - 1]?.[key] ?? (key === 'nodesAfter' ? model.graph.nodes.length : modelByteLength(model));
+  const removed = Object.fromEntries(steps.map((step, index) => [step.pass, before(index, 'nodesAfter') - step.nodesAfter]).filter(([, count]) => count !== 0));
+  // The dead Neg; two Identity and a Dropout; two normalizations.
+  expect(removed).toEqual({ 'remove-dead-nodes': 1, 'remove-identity': 3, 'fold-batch-norm': 2 });
+  steps.forEach((step, index) => expect(step.bytesAfter === before(index, 'bytesAfter'), step.pass).toBe(!step.changed));
+  expect(steps.at(-1)).toMatchObject({ nodesAfter: after.graph.nodes.length, bytesAfter: modelByteLength(after) });
 });
 
 it('leaves the model it was given as it was', async () => {

@@ -9,7 +9,7 @@ import { inferShapes, type ShapeMap } from '../onnx/shapes/infer.ts';
 import { opsetOf, type GraphData, type Model } from '../onnx/types.ts';
 import type { EvaluateConstants, Pass, PassContext } from './define-pass.ts';
 import { passByName } from './index.ts';
-import { joinTouched, seeNodes, touchedNodes, type TouchedNodes } from './touched-nodes.ts';
+import { joinTouched, seeNodes, touchedNodes, type NodesSeen, type TouchedNodes } from './touched-nodes.ts';
 
 export interface VerifyResult {
   readonly ok: boolean;
@@ -30,6 +30,8 @@ export interface RunPassesOptions {
   readonly maxRounds?: number;
   readonly evaluate?: EvaluateConstants;
   readonly verify?: VerifyPass;
+  /** Bytes of a model as it would be stored; asked for after each change, for `bytesAfter`. */
+  readonly bytesOf?: (model: Model) => number;
   readonly signal?: AbortSignal;
   readonly log?: (message: string) => void;
   /** Called before each pass: its name, and the share of the first round that is done. */
@@ -48,8 +50,13 @@ export interface PassStep {
   readonly ms: number;
   /** How often it ran. */
   readonly runs: number;
-  /** Nodes of the main graph after it last ran. */
+  /**
+   * Nodes of the main graph, and bytes of the model, once this pass and those listed before it have done what they did in all rounds: the
+   * difference to the step before is what this pass alone took away or added, and the last step has the count of the result.
+   */
   readonly nodesAfter: number;
+  /** null without `bytesOf`. */
+  readonly bytesAfter: number | null;
   /** Absent where nothing was changed. */
   readonly touched?: TouchedNodes;
   /** null: nothing was compared. */
@@ -91,7 +98,8 @@ interface Progress {
   notes: Set<string>;
   ms: number;
   runs: number;
-  nodesAfter: number;
+  nodesAdded: number;
+  bytesAdded: number;
   touched: TouchedNodes | undefined;
   verified: VerifyResult | null;
   undone: string | undefined;
@@ -106,7 +114,7 @@ interface Progress {
 export async function runPasses(model: Model, names: readonly string[], options: RunPassesOptions): Promise<RunPassesResult> {
   const work = new Work(copyModel(model), options);
   const steps: Progress[] = names.map((name) => ({
-    pass: known(name), count: 0, stats: {}, notes: new Set(), ms: 0, runs: 0, nodesAfter: model.graph.nodes.length, touched: undefined, verified: null, undone: undefined, settledAt: -1,
+    pass: known(name), count: 0, stats: {}, notes: new Set(), ms: 0, runs: 0, nodesAdded: 0, bytesAdded: 0, touched: undefined, verified: null, undone: undefined, settledAt: -1,
   }));
   const maxRounds = options.maxRounds ?? 8;
   let rounds = 0;
@@ -123,7 +131,7 @@ export async function runPasses(model: Model, names: readonly string[], options:
     settled = work.version === before;
   }
   work.finish();
-  return { model: work.model(), steps: steps.map(report), rounds, settled };
+  return { model: work.model(), steps: reports(model, steps, options.bytesOf?.(model) ?? null), rounds, settled };
 }
 
 function known(name: string): Pass {
@@ -132,7 +140,17 @@ function known(name: string): Pass {
   throw new EdgewiseError('BAD_RECIPE', `There is no pass named "${name}".`, { hint: 'See docs/passes.md for the list.', details: { step: name } });
 }
 
-function report(step: Progress): PassStep {
+function reports(model: Model, steps: readonly Progress[], bytesBefore: number | null): PassStep[] {
+  let nodesAfter = model.graph.nodes.length;
+  let bytesAfter = bytesBefore;
+  return steps.map((step) => {
+    nodesAfter += step.nodesAdded;
+    if (bytesAfter !== null) bytesAfter += step.bytesAdded;
+    return report(step, nodesAfter, bytesAfter);
+  });
+}
+
+function report(step: Progress, nodesAfter: number, bytesAfter: number | null): PassStep {
   return {
     pass: step.pass.name,
     changed: step.count > 0,
@@ -141,7 +159,8 @@ function report(step: Progress): PassStep {
     notes: [...step.notes],
     ms: step.ms,
     runs: step.runs,
-    nodesAfter: step.nodesAfter,
+    nodesAfter,
+    bytesAfter,
     ...(step.touched ? { touched: step.touched } : {}),
     verified: step.verified,
     ...(step.undone === undefined ? {} : { undone: step.undone }),
@@ -154,6 +173,8 @@ class Work {
   #model: Model;
   #graph: Graph;
   #shapes: { readonly version: number; readonly map: ShapeMap } | undefined;
+  #seen: { readonly version: number; readonly nodes: NodesSeen } | undefined;
+  #size: { readonly version: number; readonly bytes: number } | undefined;
   readonly #options: RunPassesOptions;
 
   constructor(model: Model, options: RunPassesOptions) {
@@ -170,14 +191,13 @@ class Work {
     const { clock, verify } = this.#options;
     const name = step.pass.name;
     const before = verify ? copyModel(this.model()) : undefined;
-    const seen = seeNodes(this.#graph.nodes);
+    const [seen, nodes, bytes] = [this.#nodesSeen(), this.#graph.nodeCount, this.#bytes()];
     const start = clock();
     const result = await step.pass.run(this.#graph, this.#context(), this.#options.options?.[name]);
     step.ms += clock() - start;
     step.runs++;
     for (const note of result.notes) step.notes.add(note);
     const count = Number(result.changed);
-    step.nodesAfter = this.#graph.nodeCount;
     if (count === 0) {
       // What a pass finds without changing anything (units) is told once, not summed up.
       Object.assign(step.stats, result.stats);
@@ -191,13 +211,14 @@ class Work {
         step.verified = verdict;
         step.undone = verdict.detail;
         this.#restore(before);
-        step.nodesAfter = this.#graph.nodeCount;
         return;
       }
       step.verified = step.verified && step.verified.maxAbsError > verdict.maxAbsError ? step.verified : verdict;
     }
     step.count += count;
-    step.touched = joinTouched(step.touched, touchedNodes(seen, seeNodes(this.#graph.nodes)));
+    step.nodesAdded += this.#graph.nodeCount - nodes;
+    step.bytesAdded += this.#bytes() - bytes;
+    step.touched = joinTouched(step.touched, touchedNodes(seen, this.#nodesSeen()));
     for (const [key, value] of Object.entries(result.stats)) step.stats[key] = (step.stats[key] ?? 0) + value;
   }
 
@@ -207,6 +228,18 @@ class Work {
     if (this.#model.irVersion >= 4 || [...this.#graph.initializers.keys()].every((name) => inputs.has(name))) return;
     this.#graph.setInputInfo(this.#graph.inputs.filter((input) => !this.#graph.initializers.has(input.name)));
     this.#model.irVersion = 4;
+  }
+
+  /** 0 where nobody asks. */
+  #bytes(): number {
+    const { bytesOf } = this.#options;
+    if (bytesOf && this.#size?.version !== this.version) this.#size = { version: this.version, bytes: bytesOf(this.model()) };
+    return this.#size?.bytes ?? 0;
+  }
+
+  #nodesSeen(): NodesSeen {
+    if (this.#seen?.version !== this.version) this.#seen = { version: this.version, nodes: seeNodes(this.#graph.nodes) };
+    return this.#seen.nodes;
   }
 
   #restore(before: Model): void {
