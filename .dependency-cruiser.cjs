@@ -18,7 +18,7 @@ module.exports = {
     only('contract-imports-base', '^src/contract/', '^src/(contract|base)/', 'contract -> base only'),
     only('engine-stays-in-the-engine', '^src/engine/', '^src/(engine|contract|base)/', 'sessions, data, clock and randomness come in through base/ports.ts'),
     only('runtime-stays-in-the-runtime', '^src/runtime/', '^src/(runtime|contract|base)/', 'runtime implements the ports and knows no engine'),
-    only('fleet-stays-in-the-fleet', '^src/fleet/(?!agent/)', '^src/(fleet/(?!agent/)|contract|base)/', 'fleet knows no engine and no runtime; the agent does'),
+    only('fleet-stays-in-the-fleet', '^src/fleet/(?!agent/)', '^src/(fleet/(?!agent/)|(contract|base)/)', 'fleet knows no engine and no runtime; the agent does'),
     only('agent-carries-no-compressor', '^src/fleet/agent/', '^src/(fleet|runtime|contract|base)/', 'a device carries no compressor and no console'),
     only('savings-stay-pure', '^src/savings/', '^src/(savings|contract|base)/', 'savings is arithmetic'),
     only('console-is-the-roof', '^src/console/', '^src/(console|runtime|fleet|savings|engine/(recipe|onnx)/index\\.ts|contract|base)/?', 'console joins the wings; the engine through its front doors'),

@@ -19,7 +19,10 @@ const violations: readonly (readonly [string, string, string])[] = [
   ['src/engine/passes/planted.ts', '../recipe/target.ts', 'only-recipe-reaches-across'],
   ['src/runtime/planted.ts', '../engine/onnx/target.ts', 'runtime-stays-in-the-runtime'],
   ['src/fleet/devices/planted.ts', '../../engine/onnx/target.ts', 'fleet-stays-in-the-fleet'],
+  ['src/fleet/artifact/planted.ts', '../../runtime/target.ts', 'fleet-stays-in-the-fleet'],
+  ['src/fleet/artifact/planted-agent.ts', '../agent/target.ts', 'fleet-stays-in-the-fleet'],
   ['src/fleet/agent/planted.ts', '../../console/target.ts', 'agent-carries-no-compressor'],
+  ['src/fleet/agent/install/planted.ts', '../../../engine/onnx/target.ts', 'agent-carries-no-compressor'],
   ['src/savings/planted.ts', '../fleet/devices/target.ts', 'savings-stay-pure'],
   ['src/savings/planted-core.ts', 'node:fs', 'pure-without-node'],
   ['src/console/planted.ts', '../engine/passes/target.ts', 'console-is-the-roof'],
@@ -35,6 +38,8 @@ const LAWFUL: readonly (readonly [string, string])[] = [
   ['src/contract/lawful.ts', '../base/target.ts'],
   ['src/engine/recipe/lawful.ts', '../passes/target.ts'],
   ['src/console/lawful.ts', '../runtime/target.ts'],
+  ['src/fleet/artifact/lawful.ts', '../devices/target.ts'],
+  ['src/fleet/agent/lawful.ts', '../../runtime/target.ts'],
   ['renderer/src/features/models/lawful.ts', '../../../../src/contract/target.ts'],
 ];
 
@@ -47,7 +52,7 @@ beforeAll(async () => {
     mkdirSync(dirname(join(folder, file)), { recursive: true });
     writeFileSync(join(folder, file), text);
   };
-  for (const place of ['src/base', 'src/contract', 'src/engine/onnx', 'src/engine/passes', 'src/engine/recipe', 'src/runtime', 'src/fleet/devices', 'src/console', 'src/server', 'src/cli', 'test', 'renderer/src/features/optimize']) {
+  for (const place of ['src/base', 'src/contract', 'src/engine/onnx', 'src/engine/passes', 'src/engine/recipe', 'src/runtime', 'src/fleet/devices', 'src/fleet/agent', 'src/console', 'src/server', 'src/cli', 'test', 'renderer/src/features/optimize']) {
     write(`${place}/target.ts`, 'export interface Target { readonly id: string }\n');
   }
   for (const [file, target] of [...violations.map(([file, target]) => [file, target] as const), ...LAWFUL]) {
