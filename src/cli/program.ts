@@ -66,8 +66,9 @@ export async function run(argv: readonly string[], options: RunOptions): Promise
     .option('--report <file>', 'write the report: .json, .html, or both where the name has neither')
     .option('--no-verify', 'do not compare outputs after every pass')
     .option('--keep', 'write the model even where a gate of the recipe was not met')
+    .option('--external-data', 'write the weights to a file of their own beside the model, OUT.data (always so above 2 GiB)')
     .action(
-      action(async (flags: DataFlags & { output: string; recipe: string; verify: boolean; keep?: boolean; report?: string; evalSamples?: number }, model: string) => {
+      action(async (flags: DataFlags & { output: string; recipe: string; verify: boolean; keep?: boolean; externalData?: boolean; report?: string; evalSamples?: number }, model: string) => {
         const { optimize } = await import('./commands/optimize.ts');
         await optimize(model, readFlags(flags), io, options.signal, places.version);
       }),

@@ -35,6 +35,8 @@ export interface ConsoleOptions {
   /** The sample that is shipped; offered among the data sets. */
   readonly sample?: Sample;
   readonly limits?: JobLimits;
+  /** Bytes above which a model is kept as two files; tests set it lower than protobuf does. */
+  readonly fileBytes?: number;
   /** Parse what handlers answer as well. */
   readonly checkOutputs?: boolean;
   readonly clock?: Clock;
@@ -80,7 +82,7 @@ export async function createConsole(options: ConsoleOptions): Promise<Console> {
   }
   const events = createEventHub((error) => onFault('a listener', error));
   const files = createModelStore(folder.models, newId);
-  const library: ModelLibrary = createModelLibrary({ store, files, events, now, newId, inUse: (id) => jobs.uses(id) });
+  const library: ModelLibrary = createModelLibrary({ store, files, events, now, newId, inUse: (id) => jobs.uses(id), ...(options.fileBytes === undefined ? {} : { fileBytes: options.fileBytes }) });
   for (const model of await library.sweep()) log(`The file of the model "${model.name}" is missing from ${folder.models}; import it again to use it.`);
   const work = createOptimizeWork({ store, library, version, now, newId });
   const jobs: JobService = createJobService({

@@ -33,13 +33,31 @@ export const useImporting = defineStore('importing', () => {
   return {
     current,
     error,
-    /** @returns the model, or null where it failed (see `error`) or was cancelled */
-    file: (file: File) =>
-      run(file.name, async (signal) => {
-        current.value = { name: file.name, share: 0 };
-        const uploadId = await uploadFile(file, (share) => (current.value = { name: file.name, share: share < 1 ? share : null }), signal);
-        return models.importUpload(uploadId, file.name);
-      }),
+    /**
+     * One model: its file, and those that hold its weights where they are not in it.
+     * @returns the model, or null where it failed (see `error`) or was cancelled
+     */
+    files: async (files: readonly File[]) => {
+      const model = files.find(({ name }) => /\.onnx$/i.test(name)) ?? files[0];
+      if (!model) return null;
+      const parts = [model, ...files.filter((file) => file !== model)];
+      const total = parts.reduce((sum, { size }) => sum + size, 0);
+      return run(model.name, async (signal) => {
+        const sent: { uploadId: string; fileName: string }[] = [];
+        let before = 0;
+        for (const part of parts) {
+          const tell = (share: number): void => {
+            const all = total === 0 ? 1 : (before + share * part.size) / total;
+            current.value = { name: model.name, share: all < 1 ? all : null };
+          };
+          tell(0);
+          sent.push({ uploadId: await uploadFile(part, tell, signal), fileName: part.name });
+          before += part.size;
+        }
+        const [first, ...data] = sent as [(typeof sent)[number], ...typeof sent];
+        return models.importUpload(first.uploadId, first.fileName, data);
+      });
+    },
     path: (path: string) => run(path.split(/[\\/]/).at(-1) ?? path, () => models.importPath(path)),
     cancel: () => abort?.abort(),
   };

@@ -45,7 +45,8 @@ export const useModels = defineStore('models', () => {
     load,
     loadFacts,
     importPath: async (path: string) => keep(await api.invoke('models.import', { path })),
-    importUpload: async (uploadId: string, fileName: string) => keep(await api.invoke('models.importUpload', { uploadId, fileName })),
+    importUpload: async (uploadId: string, fileName: string, data: readonly { uploadId: string; fileName: string }[] = []) =>
+      keep(await api.invoke('models.importUpload', { uploadId, fileName, ...(data.length > 0 ? { data: [...data] } : {}) })),
     rename: async (id: string, name: string) => keep(await api.invoke('models.rename', { id, name })),
     remove: async (id: string, confirm: string) => {
       await api.invoke('models.delete', { id, confirm });

@@ -4,11 +4,13 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { EdgewiseError } from '../../base/errors.ts';
+import { dataFileName } from '../../engine/onnx/index.ts';
 import type { OptimizeReport } from '../../contract/records/report.ts';
 import { createNodeProcessHost } from '../../console/jobs/node-process-host.ts';
 import { DEFAULT_EVALUATION_SAMPLES, DEFAULT_SAMPLES, DEFAULT_SEED } from '../../console/jobs/optimize-work.ts';
 import { runJobProcess, type JobProcessResult } from '../../console/jobs/run-job-process.ts';
 import { copyOut } from '../../console/models/copy-out.ts';
+import { dataFilesOf } from '../../console/models/model-file.ts';
 import { nameOf, requireFile } from '../../console/models/model-library.ts';
 import { findEntries } from '../../console/processes/entries.ts';
 import { readRecipe, renderReport } from '../../console/recipes.ts';
@@ -29,6 +31,7 @@ export interface OptimizeFlags {
   readonly threads?: number;
   readonly verify: boolean;
   readonly keep?: boolean;
+  readonly externalData?: boolean;
 }
 
 /** @throws GATE_NOT_MET after the report has been printed */
@@ -54,6 +57,7 @@ export async function optimize(model: string, flags: OptimizeFlags, io: Io, sign
           seed: flags.seed ?? DEFAULT_SEED,
           verify: flags.verify,
           threads: flags.threads ?? 1,
+          ...(flags.externalData === undefined ? {} : { externalData: flags.externalData }),
           workspace: join(scratch, 'work'),
           inferenceChild: entries.inferenceChild,
           version,
@@ -94,6 +98,7 @@ function checkOutputs(model: string, output: string, report: string | undefined)
   if (output === '') throw new EdgewiseError('USAGE', 'The name of the output is empty.', { hint: 'Name a file with -o.' });
   if (report === '') throw new EdgewiseError('USAGE', 'The name of the report is empty.', { hint: 'Name a file with --report.' });
   const taken = [realpathSync(model)];
+  refuseOwnData(model, resolve(output));
   for (const path of [resolve(output), ...reportPaths(report)]) {
     checkWritable(path);
     const real = existsSync(path) ? realpathSync(path) : join(realpathSync(dirname(path)), basename(path));
@@ -101,6 +106,13 @@ function checkOutputs(model: string, output: string, report: string | undefined)
     if (taken.includes(real)) throw new EdgewiseError('USAGE', 'The output and the report have the same name.', { hint: 'Name another file with --report.' });
     taken.push(real);
   }
+}
+
+/** A result above 2 GiB has a data file too; it must not be one that the input is made of. */
+function refuseOwnData(model: string, output: string): void {
+  const data = dataFileName(output);
+  if (!existsSync(data) || !dataFilesOf(model).some((path) => existsSync(path) && realpathSync(path) === realpathSync(data))) return;
+  throw new EdgewiseError('USAGE', `${basename(output)} would overwrite the weights of the input, ${basename(data)}.`, { hint: 'Name another file.' });
 }
 
 function checkWritable(path: string): void {

@@ -1,6 +1,6 @@
 /** The model library: files by content, records with where each came from. */
 import { stat } from 'node:fs/promises';
-import { basename, extname, resolve } from 'node:path';
+import { basename, extname } from 'node:path';
 import { EdgewiseError } from '../../base/errors.ts';
 import type { ModelGraph } from '../../contract/records/graph.ts';
 import type { ModelFacts, ModelOrigin, ModelRecord } from '../../contract/records/model.ts';
@@ -9,8 +9,8 @@ import type { EventHub } from '../events.ts';
 import type { Store } from '../store/open-store.ts';
 import type { StoredModel } from '../store/models-repository.ts';
 import { copyOut } from './copy-out.ts';
-import { withModelFile } from './model-file.ts';
-import type { ModelStore } from './model-store.ts';
+import { withModelFile, type ModelFile } from './model-file.ts';
+import type { ModelStore, StoredFile } from './model-store.ts';
 
 export interface ModelLibrary {
   list(): ModelRecord[];
@@ -20,7 +20,7 @@ export interface ModelLibrary {
   /** @throws NOT_FOUND, FILE_NOT_FOUND, and whatever is wrong with the model */
   graph(id: string): Promise<ModelGraph>;
   /**
-   * Copies a file in, external data merged into one file. The same bytes again answer the model that is there already.
+   * Copies a file in, external data merged into one file, or two where one cannot hold it. The same bytes again answer the model that is there already.
    * @throws whatever is wrong with the model (docs/model-files.md)
    */
   import(path: string, options?: { readonly name?: string; readonly origin?: ModelOrigin }): Promise<ModelRecord>;
@@ -43,9 +43,11 @@ export interface ModelLibraryOptions {
   readonly now: () => string;
   readonly newId: () => string;
   readonly inUse: (modelId: string) => boolean;
+  /** Bytes above which a model with data files stays two files; tests set it lower. */
+  readonly fileBytes?: number;
 }
 
-export function createModelLibrary({ store, files, events, now, newId, inUse }: ModelLibraryOptions): ModelLibrary {
+export function createModelLibrary({ store, files, events, now, newId, inUse, fileBytes }: ModelLibraryOptions): ModelLibrary {
   const get = (id: string): StoredModel => {
     const found = store.models.get(id);
     if (found === undefined) throw new EdgewiseError('NOT_FOUND', `There is no model with the id "${id}" in the library.`);
@@ -55,6 +57,10 @@ export function createModelLibrary({ store, files, events, now, newId, inUse }: 
   function recordOf(name: string, sha256: string, facts: ModelFacts, origin: ModelOrigin): ModelRecord {
     const { bytes, nodes, parameters, macs, opset, quantized } = facts;
     return { id: newId(), name, sha256, bytes, nodes, parameters, macs, opset, quantized, origin, createdAt: now() };
+  }
+
+  function keepFile({ paths, files: written }: ModelFile): Promise<StoredFile> {
+    return paths.length === 1 ? files.addFile(paths[0]) : files.addModel((name) => written(name, fileBytes === undefined ? {} : { fileBytes }));
   }
 
   async function pathOf(id: string): Promise<string> {
@@ -76,7 +82,7 @@ export function createModelLibrary({ store, files, events, now, newId, inUse }: 
 
     async import(path, options = {}) {
       const { stored, facts } = await withModelFile(path, async (file) => {
-        const added = file.external ? await files.addChunks(file.encode()) : await files.addFile(resolve(path));
+        const added = await keepFile(file);
         return { stored: added, facts: { ...file.facts, bytes: added.bytes } };
       });
       const known = store.models.withHash(stored.sha256).find((record) => record.origin.kind !== 'optimized');
@@ -89,8 +95,10 @@ export function createModelLibrary({ store, files, events, now, newId, inUse }: 
     },
 
     async addResult(path, name, origin) {
-      const stored = await files.addFile(path);
-      const facts = await withModelFile(path, (file) => ({ ...file.facts, bytes: stored.bytes }));
+      const { stored, facts } = await withModelFile(path, async (file) => {
+        const added = await keepFile(file);
+        return { stored: added, facts: { ...file.facts, bytes: added.bytes } };
+      });
       let added: ModelRecord | undefined;
       return {
         commit() {

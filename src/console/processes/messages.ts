@@ -17,6 +17,8 @@ export const jobTask = z.object({
   seed: z.number().int().nonnegative(),
   verify: z.boolean(),
   threads: z.number().int().positive(),
+  /** The result's weights go into a file of their own however small they are. */
+  externalData: z.boolean().optional(),
   /** An empty folder for intermediate models; the host deletes it. */
   workspace: z.string(),
   inferenceChild: z.string(),

@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { EdgewiseError } from '../../base/errors.ts';
 import { nameOf, requireFile, type ModelLibrary } from '../models/model-library.ts';
 import type { Handlers } from '../router.ts';
 import type { Uploads } from '../uploads.ts';
@@ -18,17 +17,8 @@ export function modelHandlers(library: ModelLibrary, uploads: Uploads): ModelHan
       await requireFile(path);
       return library.import(path);
     },
-    'models.importUpload': async ({ uploadId, fileName }) => {
-      const path = uploads.pathOf(uploadId);
-      if (path === undefined) {
-        throw new EdgewiseError('NOT_FOUND', `There is no upload with the id "${uploadId}".`, { hint: 'Send the file again.' });
-      }
-      try {
-        return await library.import(path, { name: nameOf(fileName), origin: { kind: 'imported', fileName } });
-      } finally {
-        await uploads.drop(uploadId);
-      }
-    },
+    'models.importUpload': ({ uploadId, fileName, data = [] }) =>
+      uploads.together(uploadId, data, (path) => library.import(path, { name: nameOf(fileName), origin: { kind: 'imported', fileName } })),
     'models.rename': ({ id, name }) => library.rename(id, name.trim() === '' ? name : name.trim()),
     'models.delete': async ({ id, confirm }) => {
       await library.remove(id, confirm);

@@ -33,7 +33,15 @@ export const routes = {
   /** Imports a file on the host's disk, with its external data. */
   'models.import': defineRoute({ input: z.object({ path: z.string().min(1) }), output: modelRecord }),
   /** Imports a file that the page has uploaded (PUT /upload answers the id). */
-  'models.importUpload': defineRoute({ input: z.object({ uploadId: z.string(), fileName: z.string().min(1).max(255) }), output: modelRecord }),
+  /** `data`: files of weights that were sent with the model, under the names that it knows them by. */
+  'models.importUpload': defineRoute({
+    input: z.object({
+      uploadId: z.string(),
+      fileName: z.string().min(1).max(255),
+      data: z.array(z.object({ uploadId: z.string(), fileName: z.string().min(1).max(255) })).max(64).optional(),
+    }),
+    output: modelRecord,
+  }),
   'models.rename': defineRoute({ input: z.object({ id: z.string(), name: z.string().min(1).max(120) }), output: modelRecord }),
   /** `confirm` must equal the model's name. */
   'models.delete': defineRoute({ input: z.object({ id: z.string(), confirm: z.string() }), output: none }),

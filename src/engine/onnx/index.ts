@@ -5,6 +5,6 @@ export * from './tensor.ts';
 export { checkModel, type ModelCheck } from './check.ts';
 export { parseModel } from './reader.ts';
 export { encodeModel } from './writer.ts';
-export { dataFileName, modelByteLength, modelFiles, saveModel, type ModelFilesOptions, type NamedFile, type SavedModel } from './save-model.ts';
+export { dataFileName, modelByteLength, modelFiles, saveModel, type ModelFilesOptions, type NamedFile } from './save-model.ts';
 export { inferShapes, type ShapeMap } from './shapes/infer.ts';
 export { modelFacts } from './facts.ts';
