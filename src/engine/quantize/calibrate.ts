@@ -4,11 +4,10 @@
  */
 import { z } from 'zod';
 import { EdgewiseError } from '../../base/errors.ts';
-import { subProgress } from '../../base/progress.ts';
 import { describeNode } from '../onnx/attributes.ts';
 import type { Graph } from '../onnx/graph.ts';
 import type { Model } from '../onnx/types.ts';
-import { Histogram } from './histogram.ts';
+import type { Histogram } from './histogram.ts';
 import type { PlannedValue, QuantizationPlan } from './plan.ts';
 import { ProbeModel, type CalibrationContext } from './probe-model.ts';
 import type { Range } from './quant-params.ts';
@@ -39,34 +38,39 @@ export interface Calibration {
  */
 export async function calibrate(model: Model, graph: Graph, plan: QuantizationPlan, observers: readonly ObserverOptions[], context: CalibrationContext): Promise<Calibration[]> {
   const roots = [...plan.values.values()].filter((value) => value.root === value.name);
-  const searching = observers.some(searches);
-  const split = searching ? 0.4 : 1;
   const probes = new ProbeModel(model);
-  const keys = roots.map((value) => ({ value, min: value.known.min ? null : probes.add(value.name, 'min'), max: value.known.max ? null : probes.add(value.name, 'max') }));
+  // What comes in from outside keeps its whole range: a picture's white is no outlier.
+  const isSearched = (value: PlannedValue): boolean => !(value.known.min && value.known.max) && !graph.isInput(value.name);
+  const searching = observers.some(searches);
+  const ends = !observers.every(searches);
+  const asked = roots.map((value) => ({
+    value,
+    min: value.known.min || (!ends && isSearched(value)) ? null : probes.add(value.name, 'min'),
+    max: value.known.max || (!ends && isSearched(value)) ? null : probes.add(value.name, 'max'),
+    histogram: searching && isSearched(value) ? probes.add(value.name, 'histogram') : null,
+  }));
   const means = addMeans(plan, probes);
-  const seen = await probes.observe({ ...context, progress: subProgress(context.progress, 0, split) });
-  const rangesOf = (averages: boolean): Map<string, Range> => {
-    const ranges = new Map<string, Range>();
-    for (const { value, min, max } of keys) {
-      const find = (key: string | null, end: 'min' | 'max'): number => {
-        if (key === null) return value.bounds[end];
-        const observation = seen[key];
-        return (averages ? observation?.mean : observation?.[end]) ?? Number.NaN;
-      };
-      const range = within({ min: find(min, 'min'), max: find(max, 'max') }, value);
-      if (!range) throw unusable(graph, value.name, [min, max].some((key) => key !== null && seen[key] === undefined));
-      ranges.set(value.name, range);
-    }
-    return ranges;
+  const seen = await probes.observe(context);
+  const rangeOf = ({ value, min, max, histogram }: (typeof asked)[number], observer: ObserverOptions): Range => {
+    const searched = histogram !== null && searches(observer);
+    const keys = (searched ? [histogram] : [min, max]).filter((key) => key !== null);
+    const end = (key: string | null, name: 'min' | 'max'): number =>
+      key === null ? value.bounds[name] : ((observer.kind === 'moving-average' ? seen[key]?.mean : seen[key]?.[name]) ?? Number.NaN);
+    const counted = searched ? seen[histogram]?.histogram : undefined;
+    const found = counted ? search(counted, observer) : searched ? null : { min: end(min, 'min'), max: end(max, 'max') };
+    const range = found && within(found, value);
+    if (!range) throw unusable(graph, value.name, keys.some((key) => seen[key] === undefined));
+    return range;
   };
-  const whole = rangesOf(false);
-  const histograms = searching ? await observeHistograms(model, graph, roots, { ...context, progress: subProgress(context.progress, split, 1) }) : new Map<PlannedValue, Histogram>();
+  const ranges = observers.map((observer) => new Map(asked.map((entry) => [entry.value.name, rangeOf(entry, observer)])));
   const channelMeans = new Map<string, Float32Array>();
   for (const [value, key] of means) {
     const channels = seen[key]?.channels;
-    if (channels?.every(Number.isFinite)) channelMeans.set(value, Float32Array.from(channels));
+    // A picture's pools may pass over what is not a number; a mean does not.
+    if (channels && !channels.every(Number.isFinite)) throw unusable(graph, value, false);
+    if (channels) channelMeans.set(value, Float32Array.from(channels));
   }
-  return observers.map((observer) => ({ ranges: searches(observer) ? narrow(histograms, observer, whole) : rangesOf(observer.kind === 'moving-average'), channelMeans }));
+  return ranges.map((found) => ({ ranges: found, channelMeans }));
 }
 
 /** True for an observer that looks for the best range in a histogram. */
@@ -85,30 +89,9 @@ function addMeans(plan: QuantizationPlan, probes: ProbeModel): Map<string, strin
   return means;
 }
 
-async function observeHistograms(model: Model, graph: Graph, roots: readonly PlannedValue[], context: CalibrationContext): Promise<Map<PlannedValue, Histogram>> {
-  const probes = new ProbeModel(model);
-  // What comes in from outside keeps its whole range: a picture's white is no outlier.
-  const searched = roots.filter((value) => !(value.known.min && value.known.max) && !graph.isInput(value.name));
-  for (const { name } of searched) probes.addWhole(name);
-  const seen = await probes.histograms(context);
-  return new Map(
-    searched.map((value) => {
-      const json = seen[value.name];
-      if (!json) throw unusable(graph, value.name, json === undefined);
-      return [value, Histogram.fromJson(json)];
-    }),
-  );
-}
-
-/** The ranges, with what the observer finds best in the histograms in their place. */
-function narrow(histograms: ReadonlyMap<PlannedValue, Histogram>, observer: ObserverOptions, whole: ReadonlyMap<string, Range>): Map<string, Range> {
-  const ranges = new Map(whole);
-  for (const [value, histogram] of histograms) {
-    const found = observer.kind === 'percentile' ? percentileRange(histogram, observer.percentile) : observer.kind === 'mse' ? mseRange(histogram) : entropyRange(histogram);
-    const range = within(found, value);
-    if (range) ranges.set(value.name, range);
-  }
-  return ranges;
+function search(histogram: Histogram, observer: ObserverOptions): Range {
+  if (observer.kind === 'percentile') return percentileRange(histogram, observer.percentile);
+  return observer.kind === 'mse' ? mseRange(histogram) : entropyRange(histogram);
 }
 
 function within({ min, max }: Range, { bounds }: PlannedValue): Range | null {

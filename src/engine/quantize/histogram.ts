@@ -13,6 +13,9 @@ const TABLE = 1 << TABLE_BITS;
 /** Shared by all histograms, and empty between two calls. */
 const tables = new Uint32Array(2 * TABLE);
 
+/** Checked by hand: there may be hundreds of thousands of counts. */
+const counts = z.custom<readonly number[]>((value) => Array.isArray(value) && value.length === HISTOGRAM_BINS && value.every((count) => typeof count === 'number'));
+
 export const histogramJson = z.object({
   low: z.number(),
   width: z.number(),
@@ -20,7 +23,7 @@ export const histogramJson = z.object({
   /** Smallest and largest number seen. */
   min: z.number(),
   max: z.number(),
-  counts: z.array(z.number()),
+  counts,
 });
 
 export type HistogramJson = z.output<typeof histogramJson>;
@@ -55,7 +58,7 @@ export class Histogram {
     const histogram = new Histogram();
     const { low, width, zeros, min, max } = json;
     Object.assign(histogram, { low, width, zeros, min, max });
-    histogram.counts.set(json.counts.slice(0, HISTOGRAM_BINS));
+    histogram.counts.set(json.counts);
     return histogram;
   }
 

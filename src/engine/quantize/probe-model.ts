@@ -2,16 +2,19 @@
  * A copy of the model with more outputs: values reduced inside the runtime to a few numbers, or as they are. Only what the reducers make
  * of them comes back, so memory does not grow with the number of samples.
  */
+import type { z } from 'zod';
 import { throwIfAborted } from '../../base/errors.ts';
-import type { InferenceRunner, SampleSource, SessionOptions, Workspace } from '../../base/ports.ts';
+import type { Checkpoints, InferenceRunner, InferenceSession, SampleSource, SessionOptions, Workspace } from '../../base/ports.ts';
 import type { ReportProgress } from '../../base/progress.ts';
 import { makeInt, makeInts } from '../onnx/attributes.ts';
 import { Graph, type NewNode } from '../onnx/graph.ts';
-import { saveModel } from '../onnx/index.ts';
+import { modelFiles, saveModel } from '../onnx/save-model.ts';
+import { inferShapes, type ShapeMap } from '../onnx/shapes/infer.ts';
 import { DataType, type Model, type Shape, type ValueInfo } from '../onnx/types.ts';
 import { copyModel } from '../passes/pipeline.ts';
 import { calibrationState, observations, type Observation, type ObservationKind } from './observers/calibration.ts';
 import { sumResult, type SumResult } from './observers/sum.ts';
+import { reduceResumably } from './resumable-run.ts';
 
 /** In the workspace. */
 const FILE = 'calibration.onnx';

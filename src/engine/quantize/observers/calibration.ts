@@ -1,22 +1,55 @@
 /**
- * The streaming observer of calibration. It sees small tensors that the calibration model has reduced already: numbers whose extremes are
- * the range of a value, and vectors with one number a channel whose extremes or mean are wanted. Its memory does not depend on the number
- * of samples.
+ * The streaming observer of calibration. It sees what the calibration model has reduced already: numbers whose extremes are the range of a
+ * value, vectors with one number a channel whose extremes or mean are wanted, and values or a part of them of which it makes a histogram.
+ * Its memory does not depend on the number of samples, and what it gives is also its state: another one goes on from it.
  */
 import { z } from 'zod';
 import type { TensorReducer } from '../../../base/ports.ts';
+import { Histogram, histogramJson } from '../histogram.ts';
 
-const kind = z.enum(['range', 'channel-max', 'channel-mean']);
-export const calibrationOptions = z.strictObject({ kinds: z.record(z.string(), kind) });
+const kind = z.enum(['range', 'channel-max', 'channel-mean', 'histogram']);
 export type ObservationKind = z.infer<typeof kind>;
 
 /** `null` stands for a number that JSON does not know: infinite or not a number. */
 const json = z.number().nullable().transform((value) => value ?? Number.NaN);
-const observation = z.object({ samples: z.number(), min: json, max: json, /** Of all numbers seen. */ mean: json, channels: z.array(json).nullable() });
+const stateJson = z.object({
+  samples: z.number(),
+  min: json,
+  max: json,
+  /** Of all numbers seen, and how many they are. */
+  sum: json,
+  count: z.number(),
+  /** By channel: the largest, or the sum of the samples' means. */
+  channels: z.array(json).nullable(),
+  /** null where a number was not finite. */
+  histogram: histogramJson.nullish(),
+});
 
 /** By output name. */
-export const calibrationResult = z.record(z.string(), observation);
-export type Observation = z.output<typeof observation>;
+export const calibrationState = z.record(z.string(), stateJson);
+/** `initial`: what an earlier one gave, to be carried on. */
+export const calibrationOptions = z.strictObject({ kinds: z.record(z.string(), kind), initial: calibrationState.optional() });
+
+export interface Observation {
+  readonly samples: number;
+  readonly min: number;
+  readonly max: number;
+  /** Of all numbers seen. */
+  readonly mean: number;
+  readonly channels: readonly number[] | null;
+  /** Of what was asked for as a histogram; null where a number was not finite. */
+  readonly histogram: Histogram | null;
+}
+
+/** What a state says, by output name. */
+export function observations(state: unknown, kinds: Readonly<Record<string, ObservationKind>>): Readonly<Record<string, Observation>> {
+  return Object.fromEntries(
+    Object.entries(calibrationState.parse(state)).map(([name, { samples, min, max, sum, count, channels, histogram }]) => {
+      const scale = kinds[name] === 'channel-mean' ? 1 / samples : 1;
+      return [name, { samples, min, max, mean: sum / count, channels: channels && channels.map((value) => value * scale), histogram: histogram ? Histogram.fromJson(histogram) : null }];
+    }),
+  );
+}
 
 interface State {
   samples: number;
@@ -25,6 +58,8 @@ interface State {
   sum: number;
   count: number;
   channels: Float64Array | null;
+  histogram: Histogram | null;
+  broken: boolean;
 }
 
 export class CalibrationReducer implements TensorReducer {
@@ -32,14 +67,24 @@ export class CalibrationReducer implements TensorReducer {
   readonly #states = new Map<string, State>();
 
   constructor(options: unknown) {
-    this.#kinds = calibrationOptions.parse(options).kinds;
+    const { kinds, initial = {} } = calibrationOptions.parse(options);
+    this.#kinds = kinds;
+    for (const [tensor, { channels, histogram, ...numbers }] of Object.entries(initial)) {
+      this.#states.set(tensor, { ...numbers, channels: channels && Float64Array.from(channels), histogram: histogram ? Histogram.fromJson(histogram) : null, broken: histogram === null });
+    }
   }
 
   add(tensor: string, data: Float32Array, dims: readonly number[]): void {
     if (data.length === 0) return;
     const observed = this.#kinds[tensor] ?? 'range';
     let state = this.#states.get(tensor);
-    if (!state) this.#states.set(tensor, (state = { samples: 0, min: Number.POSITIVE_INFINITY, max: Number.NEGATIVE_INFINITY, sum: 0, count: 0, channels: null }));
+    if (!state) this.#states.set(tensor, (state = { samples: 0, min: Number.POSITIVE_INFINITY, max: Number.NEGATIVE_INFINITY, sum: 0, count: 0, channels: null, histogram: null, broken: false }));
+    state.samples++;
+    if (observed === 'histogram') {
+      state.histogram ??= new Histogram();
+      if (!state.broken && !state.histogram.add(data)) state.broken = true;
+      return;
+    }
     for (let i = 0; i < data.length; i++) {
       const value = data[i] as number;
       // Math.min keeps a NaN once it is there: a range that was ever undefined stays so.
@@ -48,32 +93,35 @@ export class CalibrationReducer implements TensorReducer {
       state.sum += value;
     }
     state.count += data.length;
-    if (observed !== 'range') this.#addChannels(state, observed, data, dims);
-    state.samples++;
+    if (observed !== 'range') addChannels(state, observed, data, dims);
   }
 
   result(): unknown {
     const plain = (value: number): number | null => (Number.isFinite(value) ? value : null);
     return Object.fromEntries(
-      [...this.#states].map(([tensor, { samples, min, max, sum, count, channels }]) => {
-        const scale = this.#kinds[tensor] === 'channel-mean' ? 1 / samples : 1;
-        return [tensor, { samples, min: plain(min), max: plain(max), mean: plain(sum / count), channels: channels && Array.from(channels, (value) => plain(value * scale)) }];
-      }),
+      [...this.#states].map(([tensor, { samples, min, max, sum, count, channels, histogram, broken }]) => [
+        tensor,
+        {
+          samples, min: plain(min), max: plain(max), sum: plain(sum), count,
+          channels: channels && Array.from(channels, plain),
+          ...(histogram || broken ? { histogram: broken ? null : (histogram?.toJson() ?? null) } : {}),
+        },
+      ]),
     );
   }
+}
 
-  /** `data` is [batch, channels] or [batch, channels, 1, ...]. */
-  #addChannels(state: State, observed: ObservationKind, data: Float32Array, dims: readonly number[]): void {
-    const batch = dims[0] ?? 1;
-    const count = data.length / batch;
-    state.channels ??= new Float64Array(count).fill(observed === 'channel-max' ? Number.NEGATIVE_INFINITY : 0);
-    const channels = state.channels;
-    for (let n = 0, at = 0; n < batch; n++) {
-      for (let c = 0; c < count; c++, at++) {
-        const value = data[at] as number;
-        if (observed === 'channel-max') channels[c] = Math.max(channels[c] as number, value);
-        else channels[c] = (channels[c] as number) + value / batch;
-      }
+/** `data` is [batch, channels] or [batch, channels, 1, ...]. */
+function addChannels(state: State, observed: ObservationKind, data: Float32Array, dims: readonly number[]): void {
+  const batch = dims[0] ?? 1;
+  const count = data.length / batch;
+  state.channels ??= new Float64Array(count).fill(observed === 'channel-max' ? Number.NEGATIVE_INFINITY : 0);
+  const channels = state.channels;
+  for (let n = 0, at = 0; n < batch; n++) {
+    for (let c = 0; c < count; c++, at++) {
+      const value = data[at] as number;
+      if (observed === 'channel-max') channels[c] = Math.max(channels[c] as number, value);
+      else channels[c] = (channels[c] as number) + value / batch;
     }
   }
 }

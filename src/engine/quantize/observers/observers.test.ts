@@ -1,13 +1,14 @@
 import { describe, expect, it } from 'vitest';
+import { seededRandom } from '../../../base/random.ts';
 import { normals } from '../../../../test/support/quantization-testing.ts';
 import { Histogram, HISTOGRAM_BINS } from '../histogram.ts';
 import { entropyRange } from '../search-entropy.ts';
 import { mseRange, percentileRange } from '../search-range.ts';
 import { asymmetricU8, quantizeU8, type Range } from '../quant-params.ts';
-import { CalibrationReducer, calibrationResult } from './calibration.ts';
-import { HistogramReducer, histogramResult } from './histogram.ts';
+import { CalibrationReducer, observations, type Observation, type ObservationKind } from './calibration.ts';
 
 const viaJson = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
+const seen = (reducer: CalibrationReducer, kinds: Readonly<Record<string, ObservationKind>> = {}): Readonly<Record<string, Observation>> => observations(viaJson(reducer.result()), kinds);
 
 describe('the calibration observer', () => {
   it('finds the extremes and the mean of all samples', () => {
@@ -15,18 +16,19 @@ describe('the calibration observer', () => {
     const samples = [normals(1, 100), normals(2, 100, 3), normals(3, 100)];
     for (const sample of samples) reducer.add('t', sample, [100]);
     const all = samples.flatMap((sample) => Array.from(sample));
-    const { t } = calibrationResult.parse(viaJson(reducer.result()));
+    const { t } = seen(reducer);
     expect(t).toMatchObject({ samples: 3, min: Math.min(...all), max: Math.max(...all), channels: null });
     expect(t?.mean).toBeCloseTo(all.reduce((a, b) => a + b, 0) / 300, 6);
   });
 
   it('averages channels over samples and over the pictures of a batch, and takes the largest of each', () => {
-    const reducer = new CalibrationReducer({ kinds: { mean: 'channel-mean', max: 'channel-max' } });
+    const kinds = { mean: 'channel-mean', max: 'channel-max' } as const;
+    const reducer = new CalibrationReducer({ kinds });
     for (const name of ['mean', 'max']) {
       reducer.add(name, Float32Array.of(1, 10, 3, 30), [2, 2, 1, 1]);
       reducer.add(name, Float32Array.of(5, 0), [1, 2, 1, 1]);
     }
-    const result = calibrationResult.parse(viaJson(reducer.result()));
+    const result = seen(reducer, kinds);
     // (mean(1, 3) + 5) / 2 and (mean(10, 30) + 0) / 2
     expect(result['mean']?.channels).toEqual([3.5, 10]);
     expect(result['max']?.channels).toEqual([5, 30]);
@@ -36,7 +38,7 @@ describe('the calibration observer', () => {
     const reducer = new CalibrationReducer({ kinds: {} });
     reducer.add('t', Float32Array.of(1, Number.NaN), [2]);
     reducer.add('t', Float32Array.of(2), [1]);
-    expect(calibrationResult.parse(viaJson(reducer.result()))['t']?.max).toBeNaN();
+    expect(seen(reducer)['t']?.max).toBeNaN();
   });
 });
 
@@ -59,24 +61,72 @@ describe('the histogram', () => {
     expect(moved).toBeLessThan(all.length * 0.002);
   });
 
-  it('goes on from an earlier result as if it had never stopped', () => {
-    const samples = [normals(1, 1000), normals(2, 1000, 4)];
-    const whole = new HistogramReducer({});
-    const first = new HistogramReducer({});
-    first.add('t', samples[0] as Float32Array);
-    const second = new HistogramReducer({ initial: histogramResult.parse(viaJson(first.result())) });
-    second.add('t', samples[1] as Float32Array);
-    for (const sample of samples) whole.add('t', sample);
+  it('takes a tensor of one repeated number, and refuses one that is not finite', () => {
+    const histogram = new Histogram();
+    expect(histogram.add(new Float32Array(10).fill(3))).toBe(true);
+    expect(histogram.max).toBe(3);
+    for (const broken of [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NaN]) {
+      expect(new Histogram().add(Float32Array.of(1, broken, 2))).toBe(false);
+      expect(Histogram.fromJson(histogram.toJson()).add(Float32Array.of(3, broken))).toBe(false);
+    }
+  });
+
+  it('counts zeros of either sign apart, and what lies on the edges inside', () => {
+    const histogram = new Histogram();
+    histogram.add(Float32Array.of(0, -0, 1, 2, 2, 1e-40, 0, 0.5));
+    expect(histogram.zeros).toBe(3);
+    expect(histogram.counts.reduce((a, b) => a + b, 0)).toBe(5);
+    expect(histogram.counts[HISTOGRAM_BINS - 1]).toBe(2);
+  });
+
+  it('grows to what two passes would give, within a bin, for streams of any order and scale', () => {
+    for (let seed = 0; seed < 40; seed++) {
+      const random = seededRandom(seed);
+      const samples = Array.from({ length: 1 + Math.floor(random() * 6) }, (_, i) => {
+        const shift = (random() - 0.5) * 10 ** (random() * 3);
+        const relu = random() < 0.4;
+        return normals(seed * 10 + i, 200 + Math.floor(random() * 800), 10 ** (random() * 4 - 2)).map((value) => (relu ? Math.max(0, value) : value + shift));
+      });
+      const all = Float32Array.from(samples.flatMap((sample) => [...sample])).toSorted();
+      const streamed = new Histogram();
+      for (const sample of samples) streamed.add(sample);
+      const { low, width, counts, zeros } = streamed;
+      expect([streamed.min, streamed.max]).toEqual([all[0], all.at(-1)]);
+      expect(zeros).toBe(all.filter((value) => value === 0).length);
+      expect(width * HISTOGRAM_BINS).toBeLessThanOrEqual((streamed.max - low) * 2.01 + width);
+      // The number of each rank lies in the bin that the counts say, or in the next one where it is on an edge.
+      const nonZero = all.filter((value) => value !== 0);
+      for (let bin = 0, rank = 0; bin < HISTOGRAM_BINS; bin++) {
+        for (let i = 0; i < (counts[bin] as number); i++, rank++) expect(Math.abs((nonZero[rank] as number) - (low + (bin + 0.5) * width)) / width).toBeLessThan(1.51);
+      }
+    }
+  });
+});
+
+describe('an observer that was interrupted', () => {
+  const kinds = { t: 'range', c: 'channel-mean', m: 'channel-max', h: 'histogram' } as const;
+  const sample = (reducer: CalibrationReducer, seed: number): void => {
+    for (const name of Object.keys(kinds)) reducer.add(name, normals(seed, 600, seed), [2, 300]);
+  };
+
+  it('goes on from what it gave as if it had never stopped, bit for bit', () => {
+    const whole = new CalibrationReducer({ kinds });
+    for (const seed of [1, 2, 3, 4]) sample(whole, seed);
+    const first = new CalibrationReducer({ kinds });
+    for (const seed of [1, 2]) sample(first, seed);
+    const second = new CalibrationReducer({ kinds, initial: viaJson(first.result()) });
+    for (const seed of [3, 4]) sample(second, seed);
     expect(viaJson(second.result())).toEqual(viaJson(whole.result()));
   });
 
-  it('takes a tensor of one repeated number, and refuses one that is not finite', () => {
-    const reducer = new HistogramReducer({});
-    reducer.add('constant', new Float32Array(10).fill(3));
-    reducer.add('broken', Float32Array.of(1, Number.POSITIVE_INFINITY));
-    const result = histogramResult.parse(viaJson(reducer.result()));
-    expect(result['constant']?.max).toBe(3);
-    expect(result['broken']).toBeNull();
+  it('still knows of a number that was not finite', () => {
+    const first = new CalibrationReducer({ kinds });
+    for (const name of Object.keys(kinds)) first.add(name, Float32Array.of(1, Number.NaN), [1, 2]);
+    const second = new CalibrationReducer({ kinds, initial: viaJson(first.result()) });
+    sample(second, 3);
+    const { t, h } = seen(second, kinds);
+    expect(t?.max).toBeNaN();
+    expect(h?.histogram).toBeNull();
   });
 });
 
@@ -115,4 +165,59 @@ describe('the range that 8 bits should span', () => {
     even.add(Float32Array.from({ length: 40960 }, (_, i) => (i % 2048) / 100));
     expect(entropyRange(even).max).toBeGreaterThan(20);
   });
+
+  it('by percentile ends within a bin of the number of that rank, at either end', () => {
+    for (let seed = 0; seed < 10; seed++) {
+      const values = normals(seed, 30000, 1 + seed).map((value, i) => (i % 300 === 0 ? value * 6 : value));
+      const counted = new Histogram();
+      for (let at = 0; at < values.length; at += 5000) counted.add(values.subarray(at, at + 5000));
+      const sorted = values.toSorted();
+      for (const percentile of [99, 99.9, 99.99]) {
+        const cut = Math.floor(sorted.length * (1 - percentile / 100));
+        const range = percentileRange(counted, percentile);
+        expect(Math.abs(range.max - (sorted.at(-1 - cut) as number))).toBeLessThanOrEqual(counted.width);
+        expect(Math.abs(range.min - (sorted[cut] as number))).toBeLessThanOrEqual(counted.width);
+      }
+    }
+  });
+
+  it('by entropy is the least of the divergences that plain distributions give', () => {
+    for (let seed = 0; seed < 6; seed++) {
+      const random = seededRandom(seed);
+      const relu = seed % 2 === 1;
+      const values = Float32Array.from(normals(seed, 20000), (value) => (relu ? Math.max(0, value) : value) * (random() < 0.002 ? 5 + 10 * random() : 1));
+      const counted = new Histogram();
+      counted.add(values);
+      let least = Number.POSITIVE_INFINITY;
+      for (let bins = HISTOGRAM_BINS; bins >= 256; bins -= 2) least = Math.min(least, plainDivergence(counted, bins / HISTOGRAM_BINS));
+      const { max } = entropyRange(counted);
+      const found = plainDivergence(counted, max / Math.max(0, counted.max));
+      expect(found).toBeLessThanOrEqual(least * 1.05);
+      expect(found).toBeLessThanOrEqual(plainDivergence(counted, 1));
+    }
+  });
 });
+
+/** The divergence as the paper has it: two distributions, bin by bin. */
+function plainDivergence(histogram: Histogram, share: number): number {
+  const { low, width } = histogram;
+  const from = Math.max(0, Math.floor((Math.min(0, histogram.min) * share - low) / width));
+  const to = Math.min(HISTOGRAM_BINS, Math.ceil((Math.max(0, histogram.max) * share - low) / width));
+  if (to - from < 256) return Number.POSITIVE_INFINITY;
+  const counts = [...histogram.counts];
+  const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
+  const inner = counts.slice(from, to);
+  const p = [...inner];
+  p[0] = (p[0] as number) + sum(counts.slice(0, from));
+  p[p.length - 1] = (p.at(-1) as number) + sum(counts.slice(to));
+  const q = inner.map(() => 0);
+  for (let level = 0; level < 256; level++) {
+    const start = Math.floor((level * inner.length) / 256);
+    const end = Math.floor(((level + 1) * inner.length) / 256);
+    const part = inner.slice(start, end);
+    const filled = part.filter((count) => count > 0).length;
+    part.forEach((count, i) => (q[start + i] = count > 0 ? sum(part) / filled : 1e-6));
+  }
+  const [ofP, ofQ] = [sum(p), sum(inner)];
+  return sum(p.map((count, i) => (count === 0 ? 0 : (count / ofP) * Math.log(count / ofP / ((q[i] as number) / ofQ)))));
+}
