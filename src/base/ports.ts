@@ -60,7 +60,13 @@ export type SampleSource =
       /** Which samples, by index in the data set's own order. */
       readonly indices: readonly number[];
     }
-  | { readonly kind: 'generated'; readonly seed: number; readonly count: number };
+  | {
+      readonly kind: 'generated';
+      readonly seed: number;
+      readonly count: number;
+      /** Size of dimensions that the model leaves open, but for those of pictures; 1 where it is not given. */
+      readonly openSize?: number;
+    };
 
 export interface SessionOptions {
   /** Intra-op threads; 0 lets the runtime choose. */
@@ -122,8 +128,10 @@ export interface RunOptions {
 
 /** A streaming statistic over tensors that never leave the runtime's child, for example a calibration observer. */
 export interface TensorReducer {
-  /** Sees each tensor of each sample once; must not keep `data`. */
-  add(tensor: string, data: Float32Array, dims: readonly number[]): void;
+  /** Sees each floating-point tensor of each sample once, as float32; must not keep `data`. `type` is what the model gave. */
+  add(tensor: string, data: Float32Array, dims: readonly number[], type?: TensorElementType): void;
+  /** Sees the others: integers, booleans, strings. Where it is absent they are passed over. */
+  addOther?(tensor: string, value: TensorValue): void;
   /** What was learnt so far, as JSON; may be asked for between samples. */
   result(): unknown;
 }

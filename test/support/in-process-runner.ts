@@ -35,6 +35,7 @@ function toOrt(value: TensorValue): OrtTensor {
 }
 
 function fromOrt(tensor: OrtTensor): TensorValue {
+  if (tensor.type === 'string') return { type: 'string', dims: tensor.dims, bytes: new Uint8Array(), strings: tensor.data as string[] };
   const data = tensor.data as Float32Array;
   return { type: tensor.type as TensorElementType, dims: tensor.dims, bytes: new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice() };
 }
@@ -49,14 +50,20 @@ export function createInProcessRunner(options: InProcessRunnerOptions = {}): Inf
     return found;
   };
 
-  async function* generated(session: InferenceSession, seed: number, count: number): AsyncIterable<Sample> {
+  async function* generated(session: InferenceSession, { seed, count, openSize = 1 }: SampleSource & { kind: 'generated' }): AsyncIterable<Sample> {
     const random = seededRandom(seed);
     for (let n = 0; n < count; n++) {
       const feeds: Record<string, OrtTensor> = {};
       for (const { name, shape, type } of session.inputs) {
-        const dims = shape.map((dim) => (typeof dim === 'number' ? dim : typeof dim === 'string' ? (options.dims?.[dim] ?? 1) : 1));
-        const data = new ARRAYS[type as Known](dims.reduce((a, b) => a * b, 1)) as Float32Array;
-        for (let i = 0; i < data.length; i++) data[i] = random() * 2 - 1;
+        const dims = shape.map((dim) => (typeof dim === 'number' ? dim : typeof dim === 'string' ? (options.dims?.[dim] ?? openSize) : openSize));
+        const size = dims.reduce((a, b) => a * b, 1);
+        if (type === 'string') {
+          feeds[name] = new OrtTensor('string', Array.from({ length: size }, () => String(Math.floor(random() * 3))), dims);
+          continue;
+        }
+        const data = new ARRAYS[type as Known](size) as Float32Array;
+        const wide = data instanceof BigInt64Array || data instanceof BigUint64Array;
+        for (let i = 0; i < data.length; i++) data[i] = (wide ? BigInt(Math.floor(random() * 2)) : random() * 2 - 1) as number;
         feeds[name] = new OrtTensor(type as 'float32', data, dims);
       }
       yield { feeds };
@@ -64,7 +71,7 @@ export function createInProcessRunner(options: InProcessRunnerOptions = {}): Inf
   }
 
   async function* samplesOf(source: SampleSource, session: InferenceSession): AsyncIterable<Sample> {
-    if (source.kind === 'generated') yield* generated(session, source.seed, source.count);
+    if (source.kind === 'generated') yield* generated(session, source);
     else if (options.samples) yield* options.samples(source, session);
     else throw new Error('this runner has no samples');
   }
@@ -108,7 +115,10 @@ export function createInProcessRunner(options: InProcessRunnerOptions = {}): Inf
       for await (const sample of samplesOf(source, session)) {
         throwIfAborted(runOptions.signal);
         const results = await ort(session).run(sample.feeds, outputs.length > 0 ? [...outputs] : ort(session).outputNames);
-        for (const [output, tensor] of Object.entries(results)) if (tensor.type === 'float32') reducer.add(output, tensor.data as Float32Array, tensor.dims);
+        for (const [output, tensor] of Object.entries(results)) {
+          if (tensor.type === 'float32') reducer.add(output, tensor.data as Float32Array, tensor.dims, 'float32');
+          else if (reducer.addOther) reducer.addOther(output, fromOrt(tensor as OrtTensor));
+        }
       }
       return JSON.parse(JSON.stringify(reducer.result())) as unknown;
     },

@@ -82,7 +82,7 @@ class NetworkBuilder {
     const pooled = this.node('GlobalAveragePool', [value]);
     const flat = this.#exporter === 'shared' ? this.node('Flatten', [pooled], { axis: 1 }) : this.#flattenThroughShape(pooled);
     const logits = this.node('Gemm', [flat, this.weight('head', [classes, channels], 0.1), this.weight('head_bias', [classes], 0.1)], { transB: 1 });
-    return buildModel({ opset: 13, inputs: { input: ['batch', 3, size, size] }, outputs: [logits], initializers: this.#initializers, nodes: this.#nodes });
+    return buildModel({ opset: 13, inputs: { input: ['batch', 3, size, size] }, outputs: { [logits]: ['batch', classes] }, initializers: this.#initializers, nodes: this.#nodes });
   }
 
   #flattenThroughShape(pooled: string): string {

@@ -12,6 +12,7 @@ export const reportStep = z.object({
   stats: z.record(z.string(), z.number()),
   notes: z.array(z.string()),
   ms: z.number(),
+  /** With this step and those before it done; the difference to the step before is what this one did, in all rounds together. */
   nodesAfter: z.number().int(),
   bytesAfter: z.number().int(),
   /** `null`: not checked (the switch was off). Else the largest difference of any output, and whether it was within tolerance. */
@@ -20,6 +21,8 @@ export const reportStep = z.object({
   nodes: z.object({ removed: z.array(z.string()), changed: z.array(z.string()), added: z.array(z.string()) }).optional(),
   /** Set where the step was undone since outputs changed. */
   undone: z.string().optional(),
+  /** The smallest model found on which this step changes the outputs: its file and its nodes. */
+  failure: z.object({ path: z.string(), nodes: z.array(z.string()) }).optional(),
 });
 
 /** How far a value of the quantized model is from the float model's, on a few samples. */

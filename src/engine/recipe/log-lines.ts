@@ -14,7 +14,7 @@ export interface StartFacts {
 
 export function startLine({ recipe, modelName, input, opset, seed, verify }: StartFacts): string {
   const steps = recipe.steps.map(({ step }) => step).join(', ');
-  return `Recipe ${recipe.name} (${steps}) on ${modelName}: ${sizeText(input)}, operator set ${opset}; seed ${seed}, ${verify ? 'outputs compared after every rewrite' : 'rewrites not verified'}.`;
+  return `Recipe ${recipe.name} (${steps}) on ${modelName}: ${sizeText(input)}, operator set ${opset}; seed ${seed}, ${verify ? 'outputs compared after the rewrites' : 'rewrites not verified'}.`;
 }
 
 /** What serves for what, and how pictures become numbers. */

@@ -121,7 +121,7 @@ describe('gates and statistics', () => {
 });
 
 describe('comparing outputs', () => {
-  const sample = (values: number[], dims = [values.length]) => ({ y: [{ dims, magnitude: Math.max(...values.map(Math.abs)), values: Float32Array.from(values) }] });
+  const sample = (values: number[], dims = [values.length]) => ({ y: [{ dims, type: 'float32', magnitude: Math.max(...values.map(Math.abs)), exact: null, values: Float32Array.from(values) }] });
 
   it('allows what rounding does and nothing more', () => {
     expect(compareOutputs(sample([1, 100]), sample([1.0001, 100.001])).ok).toBe(true);

@@ -4,19 +4,19 @@ import type { SampleSource, TensorValue } from '../../base/ports.ts';
 import type { RecipeStep } from '../../contract/records/recipe.ts';
 import type { OptimizeReport, ReportStep } from '../../contract/records/report.ts';
 import { Graph } from '../onnx/graph.ts';
-import { encodeModel, modelByteLength } from '../onnx/index.ts';
+import { encodeModel, modelByteLength, saveModel } from '../onnx/index.ts';
 import { opsetOf, type Model } from '../onnx/types.ts';
 import { findUnits } from '../passes/find-units.ts';
 import { passByName, simplifyOrder } from '../passes/index.ts';
-import { copyModel, runPasses, type PassStep, type VerifyPass } from '../passes/pipeline.ts';
+import { copyModel, runPasses, type PassStep } from '../passes/pipeline.ts';
 import { seeNodes, touchedNodes, type TouchedNodes } from '../passes/touched-nodes.ts';
 import { int8StepOptions, runInt8Step, type Int8StepOptions, type Int8StepResult } from '../quantize/int8-step.ts';
 import { MIN_QDQ_OPSET, quantizedNode } from '../quantize/static-int8.ts';
 import { stepLine } from './log-lines.ts';
+import { failureText, provenPasses, type PassFailure } from './proven-passes.ts';
 import type { Stages } from './stages.ts';
 import { SIMPLIFY, simplifyOptions, STATIC_INT8 } from './steps.ts';
 import type { RunRecipeOptions } from './types.ts';
-import { createVerifier } from './verify.ts';
 
 export interface StepsResult {
   readonly model: Model;
@@ -69,41 +69,35 @@ class StepRunner {
   }
 
   async #rewrite(names: readonly string[], passOptions: Readonly<Record<string, unknown>>): Promise<void> {
-    const { signal, clock, log, verify: verifying } = this.#options;
+    const { signal, clock, log, runner, workspace, verify: verifying } = this.#options;
     const progress = this.#stages.enter('simplify');
-    const bytesAfter = new Map<string, number>();
-    let verify: VerifyPass | undefined;
-    if (verifying) {
-      const verifier = await createVerifier(this.model, { ...this.#options, source: this.#sources.verification });
-      if (verifier.unable !== null) this.#warn(`Rewrites were not verified, since the model as it came does not run: ${verifier.unable}`);
-      else {
-        verify = async (before, after, pass) => {
-          bytesAfter.set(pass, modelByteLength(after));
-          return verifier.verify(before, after, pass);
-        };
-      }
-    }
-    const result = await runPasses(this.model, names, {
+    const common = {
       clock,
       options: passOptions,
       signal,
-      log: (message) => log('info', message),
-      evaluate: (model) => this.#evaluateConstants(model),
-      onPass: (name, fraction) => progress({ stage: 'simplify', fraction, detail: name }),
-      ...(verify ? { verify } : {}),
-    });
+      bytesOf: modelByteLength,
+      log: (message: string) => log('info', message),
+      evaluate: (model: Model) => this.#evaluateConstants(model),
+      onPass: (name: string, fraction: number) => progress({ stage: 'simplify', fraction, detail: name }),
+    };
+    const result = verifying
+      ? await provenPasses(this.model, names, { ...common, runner, workspace, source: this.#sources.verification, keepFailure: (pass, model) => this.#keepFailure(pass, model) })
+      : { ...(await runPasses(this.model, names, common)), failures: [], unable: null };
+    if (result.unable !== null) this.#warn(`Rewrites were not verified, since the model as it came cannot be compared with: ${result.unable}`);
+    // What the file had beyond the model itself (padding, other spellings) goes with reading it, not with a pass.
+    const rest = this.#bytes - modelByteLength(this.model);
     this.model = result.model;
-    const total = modelByteLength(this.model);
-    for (const step of result.steps) {
-      if (step.undone === undefined && step.changed) this.#bytes = bytesAfter.get(step.pass) ?? total;
-      this.#record(step);
+    const last = result.steps.length - 1;
+    this.#bytes = modelByteLength(this.model);
+    for (const [index, step] of result.steps.entries()) {
+      const bytes = index === last ? this.#bytes : (step.bytesAfter ?? this.#bytes) + rest;
+      this.#record(step, bytes, result.failures.find(({ pass }) => pass === step.pass));
     }
-    this.#bytes = total;
     if (!result.settled) this.#warn('The rewrites stopped at their bound on rounds before they settled; running the recipe again may simplify further.');
   }
 
-  #record(step: PassStep): void {
-    if (step.undone !== undefined) this.#warn(`The step "${step.pass}" was undone, since the outputs changed: ${step.undone}.`);
+  #record(step: PassStep, bytesAfter: number, failure: PassFailure | undefined): void {
+    if (step.undone !== undefined) this.#warn(failureText(step, failure));
     this.#add({
       pass: step.pass,
       changed: step.changed,
@@ -111,10 +105,11 @@ class StepRunner {
       notes: [...step.notes],
       ms: step.ms,
       nodesAfter: step.nodesAfter,
-      bytesAfter: this.#bytes,
+      bytesAfter,
       verified: step.verified ? { maxAbsError: finite(step.verified.maxAbsError), ok: step.verified.ok } : null,
       ...(step.touched ? { nodes: nodeNames(step.touched) } : {}),
       ...(step.undone === undefined ? {} : { undone: step.undone }),
+      ...(failure ? { failure: { path: failure.path, nodes: [...failure.nodes] } } : {}),
     });
   }
 
@@ -135,6 +130,13 @@ class StepRunner {
       nodesAfter: this.model.graph.nodes.length, bytesAfter: this.#bytes, verified: null,
       ...(result.changed ? { nodes: nodeNames(touchedNodes(seeNodes(before.graph.nodes), seeNodes(this.model.graph.nodes))) } : {}),
     });
+  }
+
+  /** Beside the report where the options say so, else in the workspace. */
+  async #keepFailure(pass: string, model: Model): Promise<string> {
+    const { workspace, keepFailure } = this.#options;
+    const name = `failure-${pass}.onnx`;
+    return keepFailure ? keepFailure(name, model) : (await saveModel(workspace, name, model)).path;
   }
 
   /** Folds what the engine does not compute itself: the runtime runs a model without inputs. */

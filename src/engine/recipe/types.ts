@@ -44,6 +44,8 @@ export interface RunRecipeOptions {
   readonly externalData?: boolean;
   /** Hex SHA-256 of files that the workspace wrote, one after the other. */
   readonly hashFile: (paths: readonly string[]) => Promise<string>;
+  /** Stores the smallest model on which a rewrite went wrong where a person finds it, and gives its path. Absent: it stays in the workspace. */
+  readonly keepFailure?: (name: string, model: Model) => Promise<string>;
   readonly log: (level: 'info' | 'warn' | 'error', message: string) => void;
   readonly progress: ReportProgress;
   readonly signal: AbortSignal;

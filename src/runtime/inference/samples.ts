@@ -1,5 +1,5 @@
 /** Turns a sample source into feeds, a few samples ahead of the model: pictures are decoded on other threads while the model runs. */
-import type { Tensor } from 'onnxruntime-node';
+import { Tensor } from 'onnxruntime-node';
 import { EdgewiseError } from '../../base/errors.ts';
 import type { SampleSource, ValueDescription } from '../../base/ports.ts';
 import { seededRandom } from '../../base/random.ts';
@@ -22,6 +22,8 @@ export interface Samples extends AsyncIterable<Sample> {
 const AHEAD = 4;
 /** Size of a spatial dimension that the model leaves open, where nothing says how large it should be. */
 const OPEN_SIZE = 224;
+/** What generated strings are: some that look like numbers, since models cast them. */
+const WORDS = ['1', '0', '2.5', 'a', 'the', ''];
 
 /**
  * @param skip so many samples at the start are left out; `count` includes them
@@ -29,7 +31,7 @@ const OPEN_SIZE = 224;
  */
 export async function openSamples(source: SampleSource, inputs: readonly ValueDescription[], skip = 0): Promise<Samples> {
   if (source.kind === 'generated') {
-    return { count: source.count, classes: 0, close: async () => {}, [Symbol.asyncIterator]: () => generated(source.seed, source.count, inputs, skip) };
+    return { count: source.count, classes: 0, close: async () => {}, [Symbol.asyncIterator]: () => generated(source, inputs, skip) };
   }
   const dataset = await openDataset(source.path, source.labelsPath === undefined ? {} : { labelsPath: source.labelsPath });
   const input = onlyInput(inputs);
@@ -106,12 +108,16 @@ async function* ahead(indices: readonly number[], load: (index: number) => Promi
   }
 }
 
-async function* generated(seed: number, count: number, inputs: readonly ValueDescription[], skip: number): AsyncGenerator<Sample> {
+async function* generated({ seed, count, openSize = 1 }: SampleSource & { kind: 'generated' }, inputs: readonly ValueDescription[], skip: number): AsyncGenerator<Sample> {
   const random = seededRandom(seed);
   for (let n = 0; n < count; n++) {
     const feeds: Record<string, Tensor> = {};
     for (const input of inputs) {
-      const dims = generatedDims(input);
+      const dims = generatedDims(input, openSize);
+      if (input.type === 'string') {
+        feeds[input.name] = new Tensor('string', Array.from({ length: dims.reduce((a, b) => a * b, 1) }, () => WORDS[Math.floor(random() * WORDS.length)] as string), dims);
+        continue;
+      }
       const data = emptyArray(input.type, dims.reduce((a, b) => a * b, 1));
       fillRandom(data, input, random);
       feeds[input.name] = makeTensor(input.type, data, dims);
@@ -121,13 +127,13 @@ async function* generated(seed: number, count: number, inputs: readonly ValueDes
   }
 }
 
-/** Open dimensions: the batch is 1, sizes of pictures are 224 (a multiple of 32, as detectors ask), everything else is 1. */
-function generatedDims(input: ValueDescription): number[] {
+/** Open dimensions: sizes of pictures are 224 (a multiple of 32, as detectors ask), the batch and everything else is `openSize`. */
+function generatedDims(input: ValueDescription, openSize: number): number[] {
   const { shape } = input;
   return shape.map((dim, axis) => {
     if (typeof dim === 'number') return dim;
     const spatial = shape.length === 4 && (shape[1] === 1 || shape[1] === 3 ? axis >= 2 : shape[3] === 1 || shape[3] === 3 ? axis === 1 || axis === 2 : false);
-    return spatial ? OPEN_SIZE : 1;
+    return spatial ? OPEN_SIZE : openSize;
   });
 }
 

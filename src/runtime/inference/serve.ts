@@ -5,7 +5,7 @@
 import { createRequire } from 'node:module';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { EdgewiseError, toEdgewiseError } from '../../base/errors.ts';
-import type { ReducerFactory, SampleSource } from '../../base/ports.ts';
+import type { ReducerFactory, SampleSource, TensorElementType } from '../../base/ports.ts';
 import type { ParentLine } from './channel.ts';
 import { call, type Reply, type Request, type RequestOf } from './messages.ts';
 import { endWithParent } from './orphan-guard.ts';
@@ -100,7 +100,8 @@ export function serveInference({ channel, reducers }: ServeOptions): void {
       for (const name of outputs) {
         const tensor = results[name];
         const values = tensor && floatsOf(tensor);
-        if (tensor && values) reducer.add(name, values, tensor.dims);
+        if (tensor && values) reducer.add(name, values, tensor.dims, tensor.type as TensorElementType);
+        else if (tensor && reducer.addOther) reducer.addOther(name, fromRuntime(tensor));
       }
       done++;
       if (request.stateMs === null || performance.now() - toldAt < request.stateMs) return;
