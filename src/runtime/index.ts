@@ -5,4 +5,5 @@ export type { InferenceChild } from './inference/channel.ts';
 export { matchDataset, planData, type DataRequest } from './data/plan.ts';
 export { hashFile } from './files/hash-file.ts';
 export { machineRecord } from './machine.ts';
+export { createCheckpoints } from './checkpoints.ts';
 export { createWorkspace } from './workspace.ts';
