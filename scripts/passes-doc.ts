@@ -42,7 +42,7 @@ export function renderPasses(): string {
 
 A pass rewrites the graph and leaves the outputs as they were. The header of each file says what it looks for, when it fires, and why the
 result is equal. \`simplify\` runs its passes in the order below until none finds anything more, and can compare the outputs through
-the runtime after each change: a change that alters them is undone and named in the report.
+the runtime: a change that alters them is found, undone and named in the report, and the smallest model that shows it is kept beside it.
 
 Order of \`simplify\`: ${simplifyOrder.join(', ')}.
 ${(Object.keys(FAMILIES) as PassFamily[]).map(section).join('')}`;

@@ -64,7 +64,7 @@ export async function run(argv: readonly string[], options: RunOptions): Promise
     .addOption(new Option('--samples <n>', 'samples to calibrate on (100)').argParser(integer(1, 100_000)))
     .addOption(new Option('--eval-samples <n>', 'at most so many of the other samples for the measurements (500)').argParser(integer(1, 1_000_000)))
     .option('--report <file>', 'write the report: .json, .html, or both where the name has neither')
-    .option('--no-verify', 'do not compare outputs after every pass')
+    .option('--no-verify', 'do not compare outputs after the rewrites')
     .option('--keep', 'write the model even where a gate of the recipe was not met')
     .option('--external-data', 'write the weights to a file of their own beside the model, OUT.data (always so above 2 GiB)')
     .action(

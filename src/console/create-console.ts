@@ -91,6 +91,7 @@ export async function createConsole(options: ConsoleOptions): Promise<Console> {
     processHost,
     entries,
     workspaces: folder.jobs,
+    failures: folder.failures,
     ...(options.limits === undefined ? {} : { limits: options.limits }),
     clock,
     now,

@@ -59,6 +59,7 @@ export async function optimize(model: string, flags: OptimizeFlags, io: Io, sign
           threads: flags.threads ?? 1,
           ...(flags.externalData === undefined ? {} : { externalData: flags.externalData }),
           workspace: join(scratch, 'work'),
+          failures: resolve(withoutEnding(flags.report ?? flags.output)),
           inferenceChild: entries.inferenceChild,
           version,
           createdAt: new Date().toISOString(),
@@ -91,6 +92,11 @@ async function keep(result: JobProcessResult, output: string, flags: OptimizeFla
 function reportPaths(report: string | undefined): string[] {
   if (report === undefined) return [];
   return ['.json', '.html'].includes(extname(report).toLowerCase()) ? [resolve(report)] : [resolve(`${report}.json`), resolve(`${report}.html`)];
+}
+
+/** What is kept beside the report, or beside the model where there is no report, begins with its name. */
+function withoutEnding(path: string): string {
+  return path.slice(0, path.length - extname(path).length);
 }
 
 /** Before the work rather than after it: whatever a run would write must be writable, and no two of its files may be one. */

@@ -21,6 +21,8 @@ export const jobTask = z.object({
   externalData: z.boolean().optional(),
   /** An empty folder for intermediate models; the host deletes it. */
   workspace: z.string(),
+  /** Path without an ending: the smallest model on which a rewrite went wrong is kept as this and `.failure-<pass>.onnx`. */
+  failures: z.string().optional(),
   inferenceChild: z.string(),
   version: z.string(),
   createdAt: z.string(),

@@ -1,4 +1,7 @@
 /** One optimization inside the job process: the runtime's ports wired into the engine's recipe runner. */
+import { mkdir } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
+import { saveModel, type Model } from '../../engine/onnx/index.ts';
 import { runRecipe, type DataPlan } from '../../engine/recipe/index.ts';
 import { createInferenceRunner, createWorkspace, hashFile, machineRecord, planData, type InferenceChild } from '../../runtime/index.ts';
 import { dataRequest } from '../measure/data-request.ts';
@@ -40,6 +43,7 @@ async function run(file: ModelFile, task: JobTask, { send, forkInference, signal
       createdAt: task.createdAt,
       hashFile,
       externalData: task.externalData ?? false,
+      ...(task.failures === undefined ? {} : { keepFailure: keepFailureAt(task.failures) }),
       log: (level, message) => send({ type: 'log', level, message }),
       progress: ({ stage, fraction, detail }) => send({ type: 'progress', stage, fraction, ...(detail === undefined ? {} : { detail }) }),
       signal,
@@ -48,6 +52,13 @@ async function run(file: ModelFile, task: JobTask, { send, forkInference, signal
   } finally {
     await runner.dispose();
   }
+}
+
+function keepFailureAt(path: string): (name: string, model: Model) => Promise<string> {
+  return async (name, model) => {
+    await mkdir(dirname(path), { recursive: true });
+    return (await saveModel(createWorkspace(dirname(path)), `${basename(path)}.${name}`, model)).path;
+  };
 }
 
 async function plan(file: ModelFile, { data, modelName, samples, evaluationSamples, seed }: JobTask): Promise<DataPlan | null> {

@@ -15,7 +15,7 @@ export const optimizeInput = z.object({
   /** Calibration samples. */
   samples: z.number().int().min(1).max(100_000).optional(),
   seed: z.number().int().min(0).max(0xffffffff).optional(),
-  /** Compare outputs after every pass. */
+  /** Compare outputs after the rewrites. */
   verify: z.boolean().optional(),
 });
 

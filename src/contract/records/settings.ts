@@ -7,7 +7,7 @@ export const settings = z.object({
   railCollapsed: z.boolean(),
   /** Intra-op threads for latency measurements. */
   benchThreads: z.number().int().min(1).max(256),
-  /** Outputs are compared after every pass. */
+  /** Outputs are compared after the rewrites. */
   verifyPasses: z.boolean(),
 });
 

@@ -13,12 +13,12 @@ import { parseRecipe, reducers, runRecipe, type RunRecipeOptions } from './index
 import type { RunRecipeResult } from './types.ts';
 
 /** What the pass fold-batch-norm does after its own work. */
-const wrong = vi.hoisted(() => ({ then: (_graph: unknown): boolean => false }));
+const wrong = vi.hoisted(() => ({ after: (_graph: unknown): boolean => false }));
 vi.mock('../passes/fold-batch-norm.ts', async (original) => {
   const { foldBatchNorm } = await original<{ foldBatchNorm: Pass }>();
   const run: Pass['run'] = async (graph, context, options) => {
     const result = await foldBatchNorm.run(graph, context, options);
-    return wrong.then(graph) ? { ...result, changed: Number(result.changed) + 1 } : result;
+    return wrong.after(graph) ? { ...result, changed: Number(result.changed) + 1 } : result;
   };
   return { foldBatchNorm: { ...foldBatchNorm, run } satisfies Pass };
 });
@@ -29,7 +29,7 @@ beforeAll(() => {
 });
 afterAll(() => workspace.dispose());
 beforeEach(() => {
-  wrong.then = () => false;
+  wrong.after = () => false;
 });
 
 async function simplify(model: Model, change: Partial<RunRecipeOptions> = {}): Promise<RunRecipeResult> {
@@ -48,7 +48,7 @@ const step = ({ report }: RunRecipeResult, pass = 'fold-batch-norm') => report.s
 describe('a pass that goes wrong on one layer of a network', () => {
   it('is undone and told with its nodes, and the smallest model that shows it is where the report says', async () => {
     // It forgets the shift of one normalization of 52.
-    wrong.then = (graph) => zero(graph as Graph, 'weight_10_bias');
+    wrong.after = (graph) => zero(graph as Graph, 'weight_10_bias');
     const model = mobileNetV2(1 / 8, 32);
     const { report, model: after } = await simplify(model);
     expect(optimizeReport.parse(JSON.parse(JSON.stringify(report)))).toEqual(report);
@@ -70,7 +70,7 @@ describe('a pass that goes wrong on one layer of a network', () => {
   });
 
   it('goes where the caller keeps such files', async () => {
-    wrong.then = (graph) => zero(graph as Graph, 'weight_10_bias');
+    wrong.after = (graph) => zero(graph as Graph, 'weight_10_bias');
     const kept: [string, number][] = [];
     const { report } = await simplify(mobileNetV2(1 / 8, 32), { keepFailure: (name, model) => Promise.resolve(`beside/${kept.push([name, model.graph.nodes.length])}`) });
     expect(kept).toEqual([['failure-fold-batch-norm.onnx', 2]]);
@@ -94,7 +94,7 @@ describe('what is compared', () => {
       inputs: { x: ['batch', 4] }, outputs: { y: [null, 2] }, initializers: { shape: int64Tensor('shape', [2], [-1, 2]) },
       nodes: [{ op: 'Relu', in: ['x'], out: ['a'], name: 'relu' }, { op: 'Reshape', in: ['a', 'shape'], out: ['b'], name: 'reshape' }, { op: 'Neg', in: ['b'], out: ['y'] }],
     });
-    wrong.then = (graph) => bake(graph as Graph);
+    wrong.after = (graph) => bake(graph as Graph);
     expect(step(await simplify(model))).toMatchObject({ undone: expect.stringMatching(/shape|run/) });
   });
 
@@ -103,7 +103,7 @@ describe('what is compared', () => {
       inputs: { x: [1, 8] }, outputs: { top: { type: 'INT64', shape: null }, any: { type: 'BOOL', shape: null } }, initializers: { w: floatTensor('w', [1, 8], new Float32Array(8)) },
       nodes: [{ op: 'Add', in: ['x', 'w'], out: ['a'], name: 'add' }, { op: 'ArgMax', in: ['a'], out: ['top'], attrs: { axis: 1 } }, { op: 'Greater', in: ['a', 'w'], out: ['any'] }],
     });
-    wrong.then = (graph) => replace(graph as Graph, 'w', Float32Array.of(9, 0, 0, 0, 0, 0, 0, 0));
+    wrong.after = (graph) => replace(graph as Graph, 'w', Float32Array.of(9, 0, 0, 0, 0, 0, 0, 0));
     expect(step(await simplify(model))?.undone).toMatch(/"(top|any)" changed: \w+ became \w+/);
   });
 
@@ -117,7 +117,7 @@ describe('what is compared', () => {
     expect(report.warnings).toEqual([]);
     expect(report.steps.filter((each) => each.changed).length).toBeGreaterThan(0);
     expect(report.steps.filter((each) => each.changed).every((each) => each.verified?.ok)).toBe(true);
-    wrong.then = (graph) => replace(graph as Graph, 'table', Float32Array.of(1, 3));
+    wrong.after = (graph) => replace(graph as Graph, 'table', Float32Array.of(1, 3));
     expect(step(await simplify(model))?.undone).toContain('"y" changed');
   });
 
@@ -128,7 +128,7 @@ describe('what is compared', () => {
     });
     const { report } = await simplify(model);
     expect(report.steps.find((each) => each.pass === 'remove-identity')).toMatchObject({ changed: true, verified: { ok: true } });
-    wrong.then = (graph) => replace(graph as Graph, 'w', Float32Array.of(-1, -1, 1, -1));
+    wrong.after = (graph) => replace(graph as Graph, 'w', Float32Array.of(-1, -1, 1, -1));
     expect(step(await simplify(model))?.undone).toContain('NaN became 1');
   });
 

@@ -33,7 +33,7 @@ export interface RunRecipeOptions {
   readonly workspace: Workspace;
   readonly machine: MachineRecord;
   readonly seed: number;
-  /** Compare outputs through the runtime after every pass. */
+  /** Compare outputs through the runtime after the rewrites of a step; undo what changed them. */
   readonly verify: boolean;
   /** Intra-op threads of the latency measurement. */
   readonly threads: number;
