@@ -7,6 +7,7 @@ export const router = createRouter({
     { path: '/optimize', name: 'optimize', component: () => import('./features/optimize/OptimizePage.vue') },
     { path: '/optimize/job/:job', name: 'job', component: () => import('./features/optimize/OptimizePage.vue') },
     { path: '/models/:model?', name: 'models', component: () => import('./features/models/ModelsPage.vue') },
+    { path: '/models/:model/graph', name: 'graph', component: () => import('./features/graph/GraphPage.vue') },
     { path: '/settings', name: 'settings', component: () => import('./features/settings/SettingsPage.vue') },
     { path: '/:rest(.*)*', redirect: '/' },
   ],

@@ -1,5 +1,6 @@
 /** The page's words in English. Every other language has exactly these keys. `|` parts one from many. */
 import { enErrors } from './en-errors.ts';
+import { enGraph } from './en-graph.ts';
 
 export const en = {
   app: {
@@ -215,6 +216,7 @@ export const en = {
     save: 'Save model',
     report: 'Report',
     inLibrary: 'Show in library',
+    graph: 'See layers',
     modelGone: 'The model has been deleted since.',
   },
   runs: { title: 'Recent runs', all: 'Show all {count}', remove: 'Remove {name} from the list', removeFailed: 'The run could not be removed.' },
@@ -355,6 +357,7 @@ export const en = {
     layers: 'Show {count} layer | Show {count} layers',
   },
   origin: { imported: 'opened', sample: 'sample', by: 'by {recipe}', importedFrom: 'opened from {file}' },
+  graph: enGraph,
   lineage: { title: 'Lineage', alone: 'Nothing has been made from this model yet.', removed: 'deleted model' },
   reports: { title: 'Reports', made: 'made this model', began: 'began with this model', speed: '{ratio}× speed' },
   settings: {

@@ -1,5 +1,6 @@
 import type { Messages } from './en.ts';
 import { zhCNErrors } from './zh-CN-errors.ts';
+import { zhCNGraph } from './zh-CN-graph.ts';
 
 export const zhCN: Messages = {
   app: {
@@ -215,6 +216,7 @@ export const zhCN: Messages = {
     save: '保存模型',
     report: '报告',
     inLibrary: '在模型库中查看',
+    graph: '查看各层',
     modelGone: '该模型已被删除。',
   },
   runs: { title: '最近的运行', all: '显示全部 {count} 个', remove: '从列表中移除 {name}', removeFailed: '无法移除该运行。' },
@@ -355,6 +357,7 @@ export const zhCN: Messages = {
     layers: '显示 {count} 层',
   },
   origin: { imported: '打开', sample: '示例', by: '由 {recipe} 生成', importedFrom: '打开自 {file}' },
+  graph: zhCNGraph,
   lineage: { title: '谱系', alone: '尚未由此模型生成其他模型。', removed: '已删除的模型' },
   reports: { title: '报告', made: '生成了此模型', began: '以此模型为起点', speed: '{ratio}× 速度' },
   settings: {
