@@ -40,12 +40,17 @@ export interface SavedModel {
   readonly bytes: number;
 }
 
+export interface SaveOptions extends ModelFilesOptions {
+  /** Nobody reads the files after a crash. */
+  readonly scratch?: boolean;
+}
+
 /** Writes a model to the workspace. @throws TOO_LARGE, and whatever writing throws */
-export async function saveModel(workspace: Workspace, name: string, model: Model, options: ModelFilesOptions = {}): Promise<SavedModel> {
+export async function saveModel(workspace: Workspace, name: string, model: Model, { scratch = false, ...options }: SaveOptions = {}): Promise<SavedModel> {
   const paths: string[] = [];
   let bytes = 0;
   for (const file of modelFiles(model, name, options)) {
-    paths.unshift(await workspace.write(file.name, file.chunks));
+    paths.unshift(await workspace.write(file.name, file.chunks, { scratch }));
     bytes += file.byteLength;
   }
   return { path: paths[0] as string, paths, bytes };

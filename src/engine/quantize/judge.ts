@@ -24,8 +24,8 @@ export class Judge {
   /** @param labels measure the drop in accuracy too */
   async compare(candidate: Model, source: SampleSource, labels = false): Promise<Verdict> {
     const { runner, workspace, signal, labelled } = this.#context;
-    this.#reference ??= await runner.open((await saveModel(workspace, 'float.onnx', this.#float)).path, { signal });
-    const session = await runner.open((await saveModel(workspace, 'candidate.onnx', candidate)).path, { signal });
+    this.#reference ??= await runner.open((await saveModel(workspace, 'float.onnx', this.#float, { scratch: true })).path, { signal });
+    const session = await runner.open((await saveModel(workspace, 'candidate.onnx', candidate, { scratch: true })).path, { signal });
     try {
       const fidelity = await runner.compare(this.#reference, session, source, { signal });
       if (!labels || !labelled) return { ...fidelity, top1Drop: null };

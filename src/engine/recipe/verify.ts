@@ -99,7 +99,7 @@ function hasOpenDimensions({ graph }: Model): boolean {
 
 /** @param firstOnly sources after the first that the model does not take are left out */
 async function outputsOf(model: Model, name: string, sources: readonly SampleSource[], { runner, workspace, signal }: VerifyContext, { firstOnly = false } = {}): Promise<CollectedOutputs[]> {
-  const { path } = await saveModel(workspace, `${name}.onnx`, model);
+  const { path } = await saveModel(workspace, `${name}.onnx`, model, { scratch: true });
   // Without the runtime's own rewrites: what is compared is what the file says.
   const session = await runner.open(path, { optimization: 'disabled', signal });
   try {
