@@ -133,14 +133,21 @@ function relativeMagnitudes(magnitudes: readonly (readonly number[] | null)[]): 
 /** @param readers largest share of an output channel's weights that each input channel takes; null for a depthwise reader */
 function scalesOf(activations: Float64Array, readers: readonly (Float64Array | null)[], largestScale: number): Float64Array {
   const dense = readers.filter((reader) => reader !== null);
+  const weights = activations.map((_, channel) => dense.reduce((largest, reader) => Math.max(largest, reader[channel] as number), 0));
   const wanted = activations.map((activation, channel) => {
-    if (dense.length === 0 || activation === 0) return activation;
-    const weight = dense.reduce((largest, reader) => Math.max(largest, reader[channel] as number), 0);
+    if (dense.length === 0) return activation;
+    const weight = weights[channel] as number;
     return weight > 0 ? activation ** SHARE / weight ** (1 - SHARE) : 0;
   });
   const top = wanted.reduce((a, b) => Math.max(a, b), 0);
-  // A channel that is never active, or never read, keeps its scale.
-  return wanted.map((scale) => (scale > 0 ? Math.max(scale / top, 1 / largestScale) : 1));
+  const loads = wanted.map((scale, channel) => ((weights[channel] as number) * scale) / top).filter((load) => load > 0).toSorted();
+  const usual = loads[Math.floor(loads.length / 2)] ?? 0;
+  return wanted.map((scale, channel) => {
+    if (scale > 0) return Math.max(scale / top, 1 / largestScale);
+    // A channel that is never active may still have the largest weights, and then takes the steps of all others: they come down to the usual.
+    const weight = weights[channel] as number;
+    return weight > usual && usual > 0 ? Math.max(usual / weight, 1 / largestScale) : 1;
+  });
 }
 
 function isDepthwise({ node, weights }: PlannedUnit): boolean {
