@@ -55,7 +55,7 @@ message FunctionProto {
 `;
 
 const root = protobuf.parse(SCHEMA, { keepCase: true }).root;
-const ModelProto = root.lookupType('onnx.ModelProto');
+export const ModelProto = root.lookupType('onnx.ModelProto');
 
 /** A message as plain data: 64-bit integers and bytes as strings, absent fields absent. */
 export type Plain = { [key: string]: unknown };
