@@ -8,10 +8,15 @@ export type Part = Uint8Array | { readonly length: number; readonly pieces: () =
 const VIEW_BYTES = 16 * 1024;
 const utf8 = new TextEncoder();
 
+/** Buffers of messages that are written into another: a model has tens of thousands, and making a buffer costs more than filling it. */
+const spare: Uint8Array<ArrayBuffer>[] = [];
+const MOST_SPARE = 64;
+const NONE = new Uint8Array(0);
+
 /** The fields of one message. */
 export class Encoder {
   #done: Part[] | null = null;
-  #buffer = new Uint8Array(128);
+  #buffer = spare.pop() ?? new Uint8Array(128);
   #used = 0;
   #length = 0;
 
@@ -51,11 +56,15 @@ export class Encoder {
     this.#append(value);
   }
 
+  /** Takes the message in, which ends with it. */
   message(field: number, message: Encoder): void {
     this.#tag(field, WireType.BYTES);
     this.#varint(message.#length);
     for (const part of message.#done ?? []) this.#append(part);
-    this.#append(message.#buffer.subarray(0, message.#used));
+    this.#copy(message.#buffer, message.#used);
+    // Parts are views on it.
+    if (message.#done === null && spare.length < MOST_SPARE && message.#buffer.length <= VIEW_BYTES) spare.push(message.#buffer);
+    message.#buffer = NONE;
   }
 
   /** A safe integer as a varint; negative ones take ten bytes. */
@@ -94,6 +103,17 @@ export class Encoder {
     this.#reserve(part.length);
     this.#buffer.set(part, this.#used);
     this.#advance(part.length);
+  }
+
+  /** Small ones byte by byte: a view of them costs more. */
+  #copy(from: Uint8Array, length: number): void {
+    if (length > 256) {
+      this.#append(from.subarray(0, length));
+      return;
+    }
+    this.#reserve(length);
+    for (let i = 0; i < length; i++) this.#buffer[this.#used + i] = from[i] as number;
+    this.#advance(length);
   }
 
   #flush(): void {

@@ -95,14 +95,17 @@ export class WireReader {
   /** @param maxBytes of the encoded string. @throws TOO_LARGE beyond it, MALFORMED on bad UTF-8 */
   text(what: string, maxBytes: number): string {
     const start = this.position;
-    const view = this.view(what);
-    if (view.length > maxBytes) {
-      throw new EdgewiseError('TOO_LARGE', `${what} is ${view.length.toLocaleString('en')} bytes long at byte ${start}; the limit is ${maxBytes.toLocaleString('en')}.`, {
+    this.expect(WireType.BYTES, what);
+    const length = this.#length();
+    const from = this.position;
+    this.#advance(length);
+    if (length > maxBytes) {
+      throw new EdgewiseError('TOO_LARGE', `${what} is ${length.toLocaleString('en')} bytes long at byte ${start}; the limit is ${maxBytes.toLocaleString('en')}.`, {
         hint: 'Shorten it in the program that exports the model.',
-        details: { byte: start, bytes: view.length, limit: maxBytes },
+        details: { byte: start, bytes: length, limit: maxBytes },
       });
     }
-    return decodeUtf8(view) ?? malformed(`${what} is not valid UTF-8`, start);
+    return asciiText(this.bytes, from, length) ?? decodeUtf8(this.bytes.subarray(from, from + length)) ?? malformed(`${what} is not valid UTF-8`, start);
   }
 
   /** As `text`, for prose that nothing refers to: bad UTF-8 is replaced. */
@@ -216,18 +219,25 @@ export class WireReader {
   }
 }
 
-/** undefined on bad UTF-8. Short plain names skip the decoder, which costs more than the rest of the reader together. */
-export function decodeUtf8(view: Uint8Array): string | undefined {
-  if (view.length <= 96) {
-    let ascii = true;
-    for (let i = 0; i < view.length; i++) {
-      if ((view[i] as number) >= 0x80) {
-        ascii = false;
-        break;
-      }
-    }
-    if (ascii) return String.fromCharCode.apply(null, view as unknown as number[]);
+const NOTHING = new Uint8Array(0);
+const PLAIN_LENGTH = 96;
+
+/** Short plain names skip the decoder, and a view for it, which cost more than the rest of the reader together; undefined for other text. */
+function asciiText(bytes: Uint8Array, from: number, length: number): string | undefined {
+  if (length > PLAIN_LENGTH) return undefined;
+  const codes = new Array<number>(length);
+  for (let i = 0; i < length; i++) {
+    const code = bytes[from + i] as number;
+    if (code >= 0x80) return undefined;
+    codes[i] = code;
   }
+  return String.fromCharCode.apply(null, codes);
+}
+
+/** undefined on bad UTF-8. */
+export function decodeUtf8(view: Uint8Array): string | undefined {
+  const plain = asciiText(view, 0, view.length);
+  if (plain !== undefined) return plain;
   try {
     return strictUtf8.decode(view);
   } catch {
@@ -254,7 +264,7 @@ export class PackedBytes {
   }
 
   get bytes(): Uint8Array {
-    return this.#view ?? this.#buffer?.subarray(0, this.#used) ?? new Uint8Array(0);
+    return this.#view ?? this.#buffer?.subarray(0, this.#used) ?? NOTHING;
   }
 
   /** Takes the reader's current field, packed or not. */
