@@ -273,6 +273,40 @@ describe('nothing is left behind', () => {
     expect(isAlive(first)).toBe(false);
   });
 
+  it('a cancel is the own wish of who asked for it; whoever shares the child is told that it was ended', async () => {
+    const { runner, pid } = start();
+    const session = await runner.open(endless());
+    const other = await runner.open(square());
+    const first = pid();
+    const abort = new AbortController();
+    const cancelled = failure(runner.run(session, { x: one }, { signal: abort.signal }));
+    const beside = failure(runner.run(other, { x: integers(1n) }));
+    abort.abort();
+    // Asked before the system has said that the child is gone.
+    const after = failure(runner.run(other, { x: integers(1n) }));
+    await expect(runner.close(other)).resolves.toBeUndefined();
+    expect((await cancelled).code).toBe('CANCELLED');
+    for (const error of [await beside, await after]) expect(error).toMatchObject({ code: 'RUNTIME_CRASHED', message: expect.stringContaining('another request') });
+    expect(isAlive(first)).toBe(false);
+  });
+
+  it('dispose waits for every child, also one that was killed before', async () => {
+    let pids: readonly number[] = [];
+    const seen = new Set<number>();
+    const { runner } = start({ onChildren: (now) => { pids = now; now.forEach((pid) => seen.add(pid)); } });
+    const session = await runner.open(endless());
+    const abort = new AbortController();
+    const running = failure(runner.run(session, { x: one }, { signal: abort.signal }));
+    abort.abort();
+    const opening = failure(runner.open(square()));
+    await runner.dispose();
+    expect((await running).code).toBe('CANCELLED');
+    expect((await opening).code).toBe('CANCELLED');
+    expect(seen.size).toBe(2);
+    expect([...seen].filter(isAlive)).toEqual([]);
+    expect(pids).toEqual([]);
+  });
+
   it('closed sessions give their memory back', async () => {
     const { runner } = start();
     const weights = new Float32Array(8e6).fill(0.5);

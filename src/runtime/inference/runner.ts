@@ -61,6 +61,8 @@ export function createInferenceRunner(options: InferenceRunnerOptions): BenchRun
   const limits: InferenceLimits = { ...defaultInferenceLimits(), ...options.limits };
   const owners = new WeakMap<InferenceSession, { readonly child: Child; readonly id: number }>();
   let current: Child | undefined;
+  /** Those that have been killed stay until the system says that they are gone. */
+  const living = new Set<Child>();
   let watch: NodeJS.Timeout | undefined;
   let count = 0;
   let sessionCount = 0;
@@ -80,6 +82,14 @@ export function createInferenceRunner(options: InferenceRunnerOptions): BenchRun
   const end = (child: Child, reason: EdgewiseError): void => {
     child.reason ??= reason;
     child.handle.kill();
+  };
+
+  const tellChildren = (): void => options.onChildren?.([...living].flatMap(({ handle }) => handle.pid ?? []));
+
+  /** Why a child ended, for one of those who wait for it: a cancel is the own wish of whoever asked for it, and of nobody else. */
+  const reasonFor = (child: Child, signal: AbortSignal | undefined): EdgewiseError | undefined => {
+    if (child.reason?.code !== 'CANCELLED' || disposed || signal?.aborted === true) return child.reason;
+    return new EdgewiseError('RUNTIME_CRASHED', 'The runtime was ended, since another request to it was cancelled; its sessions are gone.', { hint: 'Open the model again.' });
   };
 
   const lookAtMemory = (child: Child): void => {
@@ -103,9 +113,10 @@ export function createInferenceRunner(options: InferenceRunnerOptions): BenchRun
   const start = (): Child => {
     const handle = options.fork();
     const child: Child = { handle, waiting: new Map(), output: '', lastSign: performance.now(), reason: undefined, gone: false };
+    living.add(child);
     let known: number | undefined;
     const started = (pid: number): void => {
-      options.onChildren?.([pid]);
+      tellChildren();
       if (known !== pid) containProcess(pid, limits.memoryBytes);
       known = pid;
     };
@@ -138,12 +149,13 @@ export function createInferenceRunner(options: InferenceRunnerOptions): BenchRun
     });
     handle.onExit((exit) => {
       child.gone = true;
+      living.delete(child);
       if (current === child) {
         current = undefined;
         clearInterval(watch);
-        options.onChildren?.([]);
       }
-      for (const waiting of child.waiting.values()) waiting.reject(child.reason ?? crash(exit, waiting.what, child.output));
+      tellChildren();
+      for (const waiting of child.waiting.values()) waiting.reject(reasonFor(child, waiting.options.signal) ?? crash(exit, waiting.what, child.output));
       child.waiting.clear();
     });
     if (handle.pid !== undefined) started(handle.pid);
@@ -155,7 +167,7 @@ export function createInferenceRunner(options: InferenceRunnerOptions): BenchRun
 
   const ask = async <S extends z.ZodType>(child: Child, what: string, request: Request, schema: S, runOptions: Waiting['options'] = {}): Promise<z.infer<S>> => {
     throwIfAborted(runOptions.signal);
-    if (child.gone) throw child.reason ?? new EdgewiseError('RUNTIME_CRASHED', 'The runtime has ended; its sessions are gone.', { hint: 'Open the model again.' });
+    if (child.gone || child.reason !== undefined) throw reasonFor(child, runOptions.signal) ?? new EdgewiseError('RUNTIME_CRASHED', 'The runtime has ended; its sessions are gone.', { hint: 'Open the model again.' });
     const id = count++;
     const onAbort = (): void => end(child, cancelled());
     runOptions.signal?.addEventListener('abort', onAbort, { once: true });
@@ -165,7 +177,11 @@ export function createInferenceRunner(options: InferenceRunnerOptions): BenchRun
         child.waiting.set(id, { resolve, reject, options: runOptions, what });
         child.handle.send({ id, request });
       });
-      return schema.parse(result);
+      const parsed = schema.safeParse(result);
+      if (parsed.success) return parsed.data;
+      throw new EdgewiseError('RUNTIME_ERROR', `The runtime was asked to ${what} and answered what cannot be: ${parsed.error.issues[0]?.path.join('.') ?? ''} ${parsed.error.issues[0]?.message ?? ''}.`, {
+        hint: 'The model may compute NaN or infinity. Check that it runs in onnxruntime elsewhere.',
+      });
     } finally {
       runOptions.signal?.removeEventListener('abort', onAbort);
     }
@@ -179,7 +195,7 @@ export function createInferenceRunner(options: InferenceRunnerOptions): BenchRun
   const pairOf = (reference: InferenceSession, candidate: InferenceSession): { readonly child: Child; readonly ids: { readonly reference: number; readonly candidate: number } } => {
     const a = ownerOf(reference);
     const b = ownerOf(candidate);
-    if (a.child !== b.child) throw a.child.reason ?? new EdgewiseError('RUNTIME_CRASHED', 'The runtime ended between two measurements.', { hint: 'Run the job again.' });
+    if (a.child !== b.child) throw reasonFor(a.child, undefined) ?? new EdgewiseError('RUNTIME_CRASHED', 'The runtime ended between two measurements.', { hint: 'Run the job again.' });
     return { child: a.child, ids: { reference: a.id, candidate: b.id } };
   };
 
@@ -197,7 +213,8 @@ export function createInferenceRunner(options: InferenceRunnerOptions): BenchRun
     },
     async close(session) {
       const { child, id } = ownerOf(session);
-      if (!child.gone) await ask(child, 'close the model', { op: 'close', session: id }, results.close);
+      // A child that is being ended takes its sessions along; its reason is told to those who wait for an answer.
+      if (!child.gone && child.reason === undefined) await ask(child, 'close the model', { op: 'close', session: id }, results.close);
     },
     async run(session, feeds, runOptions) {
       const { child, id } = ownerOf(session);
@@ -229,11 +246,9 @@ export function createInferenceRunner(options: InferenceRunnerOptions): BenchRun
     peakRssBytes: () => peak,
     async dispose() {
       disposed = true;
-      const child = current;
-      if (child === undefined) return;
-      const gone = new Promise<void>((resolve) => child.handle.onExit(() => resolve()));
-      end(child, cancelled());
-      await gone;
+      const gone = [...living].map((child) => new Promise<void>((resolve) => child.handle.onExit(() => resolve())));
+      for (const child of living) end(child, cancelled());
+      await Promise.all(gone);
       clearInterval(watch);
     },
   };
