@@ -27,8 +27,11 @@ export const reportStep = z.object({
 
 /** How far a value of the quantized model is from the float model's, on a few samples. */
 export const layerError = z.object({
+  /** The node of the float model that makes the value. */
   node: z.string(),
   op: z.string(),
+  /** The value's name, which the quantized model has too. */
+  value: z.string().optional(),
   /** null: no error. */
   sqnrDb: z.number().nullable(),
   cosine: z.number(),

@@ -3,6 +3,7 @@ import { throwIfAborted } from '../../base/errors.ts';
 import type { SampleSource, TensorValue } from '../../base/ports.ts';
 import type { RecipeStep } from '../../contract/records/recipe.ts';
 import type { OptimizeReport, ReportStep } from '../../contract/records/report.ts';
+import { describeNode } from '../onnx/attributes.ts';
 import { Graph } from '../onnx/graph.ts';
 import { encodeModel, modelByteLength, saveModel } from '../onnx/index.ts';
 import { opsetOf, type Model } from '../onnx/types.ts';
@@ -10,12 +11,14 @@ import { findUnits } from '../passes/find-units.ts';
 import { passByName, simplifyOrder } from '../passes/index.ts';
 import { copyModel, runPasses, type PassStep } from '../passes/pipeline.ts';
 import { seeNodes, touchedNodes, type TouchedNodes } from '../passes/touched-nodes.ts';
+import { dynamicInt8Options, MIN_DYNAMIC_OPSET, quantizeDynamicInt8, type RewrittenModel } from '../quantize/dynamic-int8.ts';
+import { int4BlocksOptions, quantizeInt4Blocks } from '../quantize/int4-blocks.ts';
 import { int8StepOptions, runInt8Step, type Int8StepOptions, type Int8StepResult } from '../quantize/int8-step.ts';
 import { MIN_QDQ_OPSET, quantizedNode } from '../quantize/static-int8.ts';
 import { stepLine } from './log-lines.ts';
 import { failureText, provenPasses, type PassFailure } from './proven-passes.ts';
 import type { Stages } from './stages.ts';
-import { SIMPLIFY, simplifyOptions, STATIC_INT8 } from './steps.ts';
+import { DYNAMIC_INT8, INT4_BLOCKS, SIMPLIFY, simplifyOptions, STATIC_INT8 } from './steps.ts';
 import type { RunRecipeOptions } from './types.ts';
 
 export interface StepsResult {
@@ -64,6 +67,12 @@ class StepRunner {
     if (step === SIMPLIFY) {
       const { without } = simplifyOptions.parse(options ?? {});
       await this.#rewrite(simplifyOrder.filter((name) => !without.includes(name)), {});
+    } else if (step === DYNAMIC_INT8) {
+      const parsed = dynamicInt8Options.parse(options ?? {});
+      await this.#quantizeProducts(step, (model) => quantizeDynamicInt8(model, parsed), MIN_DYNAMIC_OPSET);
+    } else if (step === INT4_BLOCKS) {
+      const parsed = int4BlocksOptions.parse(options ?? {});
+      await this.#quantizeProducts(step, (model) => quantizeInt4Blocks(model, parsed));
     } else if (step === STATIC_INT8) await this.#quantize(int8StepOptions.parse(options ?? {}));
     else await this.#rewrite([step], options ? { [step]: options } : {});
   }
@@ -132,6 +141,26 @@ class StepRunner {
     });
   }
 
+  /** Quantizations of matrix products, which learn nothing from samples. */
+  async #quantizeProducts(step: string, quantize: (model: Model) => RewrittenModel, minOpset = 0): Promise<void> {
+    const { clock } = this.#options;
+    const already = quantizedNode(this.model);
+    if (opsetOf(this.model) < minOpset && !already && passByName('upgrade-opset')) await this.#rewrite(['upgrade-opset'], {});
+    const start = clock();
+    this.#stages.enter('quantize');
+    const before = this.model;
+    const left = already && `The model is quantized already (${describeNode(already)}); it was left as it is.`;
+    if (left !== undefined) this.#warn(left);
+    const result = left === undefined ? quantize(before) : { model: before, changed: false, stats: {}, notes: [left] };
+    this.model = result.model;
+    this.#bytes = modelByteLength(this.model);
+    this.#add({
+      pass: step, changed: result.changed, stats: { ...result.stats }, notes: [...result.notes], ms: clock() - start,
+      nodesAfter: this.model.graph.nodes.length, bytesAfter: this.#bytes, verified: null,
+      ...(result.changed ? { nodes: nodeNames(touchedNodes(seeNodes(before.graph.nodes), seeNodes(this.model.graph.nodes))) } : {}),
+    });
+  }
+
   /** Beside the report where the options say so, else in the workspace. */
   async #keepFailure(pass: string, model: Model): Promise<string> {
     const { workspace, keepFailure } = this.#options;
@@ -175,8 +204,8 @@ function layerRecords(before: Model, { errors, sensitivity, kept }: Int8StepResu
   const last = new Map(errors.map(({ node }) => [layer(node), node]));
   const alone = new Map(sensitivity.map(({ layer, sqnrDb }) => [layer, sqnrDb]));
   const finiteOrNull = (value: number | null): number | null => (value !== null && Number.isFinite(value) ? value : null);
-  const records = errors.map(({ node, opType, sqnrDb, cosine }) => ({
-    node, op: opType, sqnrDb: finiteOrNull(sqnrDb), cosine: Number.isFinite(cosine) ? cosine : 0, float: kept.includes(layer(node)),
+  const records = errors.map(({ value, node, opType, sqnrDb, cosine }) => ({
+    node, op: opType, value, sqnrDb: finiteOrNull(sqnrDb), cosine: Number.isFinite(cosine) ? cosine : 0, float: kept.includes(layer(node)),
     ...(alone.has(layer(node)) && last.get(layer(node)) === node ? { aloneSqnrDb: finiteOrNull(alone.get(layer(node)) ?? null) } : {}),
   }));
   return records.length > 0 ? records : undefined;

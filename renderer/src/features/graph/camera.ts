@@ -12,7 +12,7 @@ export interface Size {
 
 export const MOST_ZOOM = 2.5;
 /** Text can still be read. */
-const COMFORTABLE = 0.72;
+const COMFORTABLE = 0.9;
 const MARGIN = 28;
 
 export function zoomLimits(world: Size, view: Size): { readonly least: number; readonly most: number } {

@@ -34,8 +34,8 @@ export function totalMacs(graph: ModelGraph): number {
 /** By unit: its position in the report's layers; the last one where several of its values were measured. */
 export function layersByUnit(graph: ModelGraph, index: NameIndex, layers: readonly LayerError[]): Map<number, number> {
   const found = new Map<number, number>();
-  layers.forEach(({ node }, layer) => {
-    const unit = graph.nodes[index.get(node)?.[0] ?? -1]?.unit;
+  layers.forEach(({ node, value }, layer) => {
+    const unit = graph.nodes[(index.get(value ?? node) ?? index.get(node))?.[0] ?? -1]?.unit;
     if (unit !== undefined) found.set(unit, layer);
   });
   return found;
