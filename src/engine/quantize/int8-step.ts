@@ -9,7 +9,7 @@ import { chooseRounding } from './choose-rounding.ts';
 import { measureBiasShifts } from './full-bias-correction.ts';
 import { decibels, Judge } from './judge.ts';
 import { layerErrors, type ValueError } from './layer-error.ts';
-import { goalOptions, rankLayers, searchMixedPrecision, type LayerNoise } from './mixed-precision.ts';
+import { goalOptions, rankLayers, searchMixedPrecision, type LayerNoise, type MixedPrecisionResult } from './mixed-precision.ts';
 import type { CalibrationContext } from './probe-model.ts';
 import { sampleCount, someSamples, splitSamples, type SampleSplit } from './sample-split.ts';
 import { prepareStaticInt8, quantizedNode, staticInt8Options, type BuildChoice, type PreparedInt8, type QuantizeResult } from './static-int8.ts';
@@ -80,10 +80,11 @@ class Int8Step {
     const { judging } = this.#split;
     const prepared = await this.#prepare(this.#part(0, 0.35));
     const choice = await this.#improve(prepared);
-    const found = keepFloat
-      ? await searchMixedPrecision(prepared, keepFloat, this.#judge, { ...this.#part(0.65, 0.95), source: judging }, choice)
+    const searched = keepFloat
+      ? await searchMixedPrecision(prepared, keepFloat, this.#judge, { ...this.#part(0.6, 0.8), source: judging }, choice)
       : { ...prepared.build(choice), sensitivity: [], kept: [], met: true };
-    const sensitivity = this.#options.sensitivity && found.sensitivity.length === 0 ? await rankLayers(prepared, this.#judge, { ...this.#part(0.65, 0.95), source: judging }, choice) : found.sensitivity;
+    const found = await this.#correctAgain(prepared, choice, searched);
+    const sensitivity = this.#options.sensitivity && found.sensitivity.length === 0 ? await rankLayers(prepared, this.#judge, { ...this.#part(0.9, 0.95), source: judging }, choice) : found.sensitivity;
     const errors = await layerErrors(prepared.float, found.model, { ...this.#part(0.95, 1), source: someSamples(judging, ERROR_SAMPLES) });
     const notes = [...found.notes, ...this.#notes];
     const warnings: string[] = [];
@@ -127,14 +128,33 @@ class Int8Step {
       if (found > noise) [choice, noise] = [next, found];
     };
     if (this.#options.rounding === 'adaptive') {
-      const { round, layers, turned } = await chooseRounding(prepared, correctBias !== 'none', { ...this.#part(0.35, 0.5), source: someSamples(learning, ROUNDING_SAMPLES) });
+      const { round, layers, turned } = await chooseRounding(prepared, correctBias !== 'none', { ...this.#part(0.35, 0.45), source: someSamples(learning, ROUNDING_SAMPLES) });
       if (layers > 0) await keep({ ...choice, round }, `Adaptive rounding of ${layers} layers, ${turned} weights`);
     }
     if (correctBias === 'full') {
-      const biasShifts = await measureBiasShifts(prepared, choice, { ...this.#part(0.5, 0.65), source: someSamples(learning, SHIFT_SAMPLES) });
+      const biasShifts = await measureBiasShifts(prepared, choice, { ...this.#part(0.45, 0.6), source: someSamples(learning, SHIFT_SAMPLES) });
       if (biasShifts.size > 0) await keep({ ...choice, biasShifts }, `Biases of ${biasShifts.size} layers corrected by measuring`);
     }
     return choice;
+  }
+
+  /** Shifts take back errors of layers before them too. Where those became float, the shifts have to be measured again. */
+  async #correctAgain(prepared: PreparedInt8, choice: BuildChoice, searched: MixedPrecisionResult): Promise<MixedPrecisionResult> {
+    const { learning, judging } = this.#split;
+    if (this.#options.correctBias !== 'full' || searched.kept.length === 0) return searched;
+    const float = new Set(searched.kept);
+    const { biasShifts: _stale, ...rest } = choice;
+    const unshifted = prepared.build({ ...rest, float });
+    const biasShifts = await measureBiasShifts(prepared, { ...rest, float }, { ...this.#part(0.8, 0.9), source: someSamples(learning, SHIFT_SAMPLES) });
+    const shifted = prepared.build({ ...rest, float, biasShifts });
+    const before = decibels(await this.#judge.compare(searched.model, judging));
+    let best = { built: searched as QuantizeResult, noise: before };
+    for (const built of [unshifted, shifted]) {
+      const noise = decibels(await this.#judge.compare(built.model, judging));
+      if (noise > best.noise) best = { built, noise };
+    }
+    this.#notes.push(`Biases beside the layers in float measured again: ${before.toFixed(1)} to ${best.noise.toFixed(1)} dB.`);
+    return { ...searched, model: best.built.model };
   }
 
   #part(from: number, to: number): CalibrationContext {
