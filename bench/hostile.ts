@@ -23,7 +23,7 @@ const HANG_SECONDS = 30;
 /** Caps of the runtime's child for the models that harm when they are run. */
 const LIMITS = { EDGEWISE_MAX_MEMORY_MB: '600', EDGEWISE_MAX_QUIET_SECONDS: '2' };
 /** Codes of docs/cli.md that a bad input may give. */
-const EXIT_CODES: readonly (number | null)[] = [1, 3];
+const EXIT_CODES: ReadonlySet<number | null> = new Set([1, 3]);
 
 interface Case {
   readonly group: string;
@@ -92,7 +92,7 @@ async function commandLine(args: readonly string[]): Promise<Outcome> {
   return {
     code: accepted ? 'accepted' : (shown?.error?.code ?? 'none'),
     named: accepted || isNamed(shown?.error),
-    crashed: signal !== null || (!accepted && !EXIT_CODES.includes(exitCode)) || shown === undefined,
+    crashed: signal !== null || (!accepted && !EXIT_CODES.has(exitCode)) || shown === undefined,
     hung: seconds > HANG_SECONDS,
     seconds,
     peakMb,

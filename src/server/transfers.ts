@@ -1,11 +1,11 @@
 /** Files between the page and the console: a model up, a model or a report down. */
-import { createReadStream, createWriteStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { createWriteStream } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { EdgewiseError, toEdgewiseError, type ErrorCode } from '../base/errors.ts';
 import type { Console } from '../console/create-console.ts';
+import { modelDownload } from '../console/models/model-download.ts';
 
 const STATUS: Partial<Record<ErrorCode, number>> = { NOT_FOUND: 404, FILE_NOT_FOUND: 404, TOO_LARGE: 413, FORBIDDEN: 403, BAD_REQUEST: 400, DISK_FULL: 507 };
 
@@ -65,15 +65,14 @@ export async function download(console: Console, path: string, response: ServerR
   const model = MODEL.exec(path)?.[1];
   if (model !== undefined) {
     const { record } = console.library.get(model);
-    const file = await console.library.pathOf(model);
-    const { size } = await stat(file);
+    const { fileName, bytes, body } = await modelDownload(await console.library.pathOf(model), record.name);
     response.writeHead(200, {
       'Content-Type': 'application/octet-stream',
-      'Content-Length': size,
-      'Content-Disposition': disposition(`${record.name}.onnx`),
+      'Content-Length': bytes,
+      'Content-Disposition': disposition(fileName),
       'Cache-Control': 'no-store',
     });
-    await pipeline(createReadStream(file), response);
+    await pipeline(body(), response);
     return true;
   }
   const [, report, kind] = REPORT.exec(path) ?? [];

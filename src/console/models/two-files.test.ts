@@ -1,8 +1,10 @@
 /** Models of several files through the whole console: in by path and by upload, kept, run, exported, deleted; nothing of them is left. */
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { createWriteStream, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { RouteInput, RouteName, RouteOutput } from '../../contract/rpc/routes.ts';
 import { encodeModel, makeTensor, modelFiles, type Model } from '../../engine/onnx/index.ts';
@@ -11,6 +13,7 @@ import { createConsole, type Console, type ConsoleOptions } from '../create-cons
 import { createNodeProcessHost } from '../jobs/node-process-host.ts';
 import { findEntries } from '../processes/entries.ts';
 import { copyOut } from './copy-out.ts';
+import { modelDownload } from './model-download.ts';
 import { withModelFile } from './model-file.ts';
 
 /** Above this a model is two files here; protobuf's own bound is 2 GiB. */
@@ -182,6 +185,21 @@ describe('a model sent through the page with its weights', () => {
     const uploadId = send(console, readFileSync(writeSource()));
     await expect(call(console, 'models.importUpload', { uploadId, fileName: 'in.onnx', data: [{ uploadId, fileName: 'in.onnx.data' }] })).rejects.toMatchObject({ code: 'BAD_REQUEST' });
   });
+});
+
+test('a page gets both files as one archive, which tar unpacks', async () => {
+  const console = await start();
+  const record = await call(console, 'models.import', { path: writeSource() });
+  const { fileName, bytes, body } = await modelDownload(await console.library.pathOf(record.id), record.name);
+  expect(fileName).toBe('in.tar');
+  const archive = join(root, fileName);
+  await pipeline(body(), createWriteStream(archive));
+  expect(statSync(archive).size).toBe(bytes);
+  const target = join(root, 'unpacked');
+  mkdirSync(target);
+  execFileSync('tar', ['-xf', archive, '-C', target]);
+  expect(filesIn(target)).toEqual(['model.onnx', 'model.onnx.data']);
+  expect(await weightsOf(join(target, 'model.onnx'))).toEqual(await weightsOf(join(source, 'in.onnx')));
 });
 
 describe('copyOut of two files', () => {
