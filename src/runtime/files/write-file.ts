@@ -119,7 +119,7 @@ async function writeAll(handle: FileHandle, batch: Uint8Array[]): Promise<void> 
 }
 
 /** Makes the new name itself last. Windows has no such call and refuses to open a folder. */
-async function syncFolder(folder: string): Promise<void> {
+export async function syncFolder(folder: string): Promise<void> {
   if (process.platform === 'win32') return;
   const handle = await open(folder, 'r');
   try {
