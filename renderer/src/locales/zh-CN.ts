@@ -123,6 +123,10 @@ export const zhCN: Messages = {
     simplify: '移除不起作用的部分，合并常量。输出保持不变。',
     int8: '先简化，再以 8 位整数计算：大小约为四分之一，在多数机器上更快。',
     'int8-accurate': '与 int8 相同，但量化范围更精细，并保留必要的浮点层，使结果与原模型一致。生成时间更长。',
+    portable: '与 int8 相同，适用于各类设备：在没有 VNNI 的处理器上可能溢出的层改用 7 位权重，使各处结果一致。',
+    fp16: '以 16 位浮点数存储权重：大小减半，结果与速度不变。',
+    'matmul-int8': '适用于 Transformer：矩阵乘法以 8 位整数计算，量化范围在运行时确定。卷积层保持浮点。',
+    'matmul-int4': '适用于含大矩阵的 Transformer：权重以 4 位存储，约为原大小的六分之一。运行时须支持 MatMulNBits 算子。',
   },
   data: {
     title: '数据',
@@ -300,6 +304,8 @@ export const zhCN: Messages = {
     'fp16': '以 float16 计算',
     'upgrade-opset': '将模型改写为更新的算子集',
     'quantize-static-int8': '以 8 位计算，范围由数据校准',
+    'quantize-dynamic-int8': '矩阵乘法以 8 位计算，范围在运行时确定',
+    'quantize-int4-blocks': '矩阵乘法的权重以 4 位存储，每块一个缩放系数',
   },
   gates: {
     title: '限值',

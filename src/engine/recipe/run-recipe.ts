@@ -9,7 +9,7 @@ import { dataLines, endLine, gateLine, startLine } from './log-lines.ts';
 import { measure } from './measure.ts';
 import { runSteps } from './run-steps.ts';
 import { Stages, type Stage } from './stages.ts';
-import { needsData } from './steps.ts';
+import { needsData, quantizes } from './steps.ts';
 import type { DataPlan, RunRecipeOptions, RunRecipeResult } from './types.ts';
 
 /** Samples of generated numbers where no data are given. */
@@ -26,7 +26,7 @@ export async function runRecipe(options: RunRecipeOptions): Promise<RunRecipeRes
   const started = clock();
   const learns = needsData(recipe);
   const labelled = data?.labelled ?? false;
-  const stages = new Stages(options.progress, weights(learns, labelled));
+  const stages = new Stages(options.progress, weights({ learns, quantizes: quantizes(recipe), labelled }));
   stages.enter('read');
   const input = side(options.model, options.inputBytes, options.inputSha256);
   const sources = sourcesOf(data, seed);
@@ -66,9 +66,9 @@ export async function runRecipe(options: RunRecipeOptions): Promise<RunRecipeRes
   return { model, outputPath, report, gatesMet: gates.every((gate) => gate.met) };
 }
 
-function weights(learns: boolean, labelled: boolean): (readonly [Stage, number])[] {
+function weights({ learns, quantizes, labelled }: { readonly learns: boolean; readonly quantizes: boolean; readonly labelled: boolean }): (readonly [Stage, number])[] {
   const all: (readonly [Stage, number, boolean])[] = [
-    ['read', 1, true], ['simplify', 10, true], ['calibrate', 25, learns], ['quantize', 3, learns], ['write', 1, true],
+    ['read', 1, true], ['simplify', 10, true], ['calibrate', 25, learns], ['quantize', 3, quantizes], ['write', 1, true],
     ['fidelity', 25, true], ['accuracy', 25, labelled], ['latency', 12, true],
   ];
   return all.filter(([, , there]) => there).map(([stage, weight]) => [stage, weight] as const);

@@ -5,10 +5,14 @@
 import { z } from 'zod';
 import type { Recipe } from '../../contract/records/recipe.ts';
 import { passByName, passes, simplifyOrder } from '../passes/index.ts';
+import { dynamicInt8Options } from '../quantize/dynamic-int8.ts';
+import { int4BlocksOptions } from '../quantize/int4-blocks.ts';
 import { int8StepOptions } from '../quantize/int8-step.ts';
 
 export const SIMPLIFY = 'simplify';
 export const STATIC_INT8 = 'quantize-static-int8';
+export const DYNAMIC_INT8 = 'quantize-dynamic-int8';
+export const INT4_BLOCKS = 'quantize-int4-blocks';
 
 export const simplifyOptions = z.strictObject({
   /** Passes to leave out. */
@@ -18,6 +22,8 @@ export const simplifyOptions = z.strictObject({
 const OWN_STEPS: Readonly<Record<string, { readonly options: z.ZodType; readonly needsData: boolean }>> = {
   [SIMPLIFY]: { options: simplifyOptions, needsData: false },
   [STATIC_INT8]: { options: int8StepOptions, needsData: true },
+  [DYNAMIC_INT8]: { options: dynamicInt8Options, needsData: false },
+  [INT4_BLOCKS]: { options: int4BlocksOptions, needsData: false },
 };
 
 export function stepNames(): string[] {
@@ -32,4 +38,8 @@ export function stepOptions(name: string): z.ZodType | undefined {
 /** True where a step learns from samples: without data it falls back on generated numbers, and the report says so. */
 export function needsData(recipe: Recipe): boolean {
   return recipe.steps.some(({ step }) => OWN_STEPS[step]?.needsData === true);
+}
+
+export function quantizes(recipe: Recipe): boolean {
+  return recipe.steps.some(({ step }) => step !== SIMPLIFY && OWN_STEPS[step] !== undefined);
 }
