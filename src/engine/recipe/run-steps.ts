@@ -13,8 +13,6 @@ import { copyModel, runPasses, type PassStep } from '../passes/pipeline.ts';
 import { seeNodes, touchedNodes, type TouchedNodes } from '../passes/touched-nodes.ts';
 import { dynamicInt8Options, MIN_DYNAMIC_OPSET, quantizeDynamicInt8, type RewrittenModel } from '../quantize/dynamic-int8.ts';
 import { int4BlocksOptions, quantizeInt4Blocks } from '../quantize/int4-blocks.ts';
-import { dynamicInt8Options, MIN_DYNAMIC_OPSET, quantizeDynamicInt8, type RewrittenModel } from '../quantize/dynamic-int8.ts';
-import { int4BlocksOptions, quantizeInt4Blocks } from '../quantize/int4-blocks.ts';
 import { int8StepOptions, runInt8Step, type Int8StepOptions, type Int8StepResult } from '../quantize/int8-step.ts';
 import { MIN_QDQ_OPSET, quantizedNode } from '../quantize/static-int8.ts';
 import { stepLine } from './log-lines.ts';
