@@ -1,7 +1,10 @@
 import { expect, it } from 'vitest';
 import { makeModel, op, randomTensor, runAndCompare } from '../../../test/support/pass-testing.ts';
 import { makeFloat, makeInt, makeInts } from '../onnx/attributes.ts';
+import { Graph } from '../onnx/graph.ts';
 import type { NodeData, Shape, Tensor } from '../onnx/types.ts';
+import { siblingGroups } from './merge-sibling-layers.ts';
+import { copyModel } from './pipeline.ts';
 
 async function opsOf(x: Shape, layers: readonly NodeData[], initializers: readonly Tensor[], opset = 17): Promise<readonly string[]> {
   const outputs = layers.map((layer) => layer.outputs[0] ?? '');
@@ -21,6 +24,14 @@ it('merges Gemm of both layouts, and MatMul', async () => {
   const transposed = { transB: makeInt(1) };
   expect(await opsOf([2, 4], [op('Gemm', ['x', 'w1'], ['p'], transposed), op('Gemm', ['x', 'w22'], ['q'], transposed)], [randomTensor('w1', [3, 4]), randomTensor('w22', [5, 4])])).toEqual(['Gemm', 'Split']);
   expect(await opsOf([2, 3, 4], [op('MatMul', ['x', 'w1'], ['p']), op('MatMul', ['x', 'w22'], ['q'])], [randomTensor('w1', [4, 3]), randomTensor('w22', [4, 5])])).toEqual(['MatMul', 'Split']);
+});
+
+it('merges the groups that are asked for only', async () => {
+  const layers = [op('Gemm', ['x', 'w1'], ['p']), op('Gemm', ['x', 'w22'], ['q']), op('Gemm', ['p', 'v1'], ['r']), op('Gemm', ['p', 'v22'], ['s'])];
+  const constants = [randomTensor('w1', [4, 4]), randomTensor('w22', [4, 5]), randomTensor('v1', [4, 2]), randomTensor('v22', [4, 3])];
+  const model = makeModel({ inputs: { x: [2, 4] }, outputs: ['q', 'r', 's'], initializers: constants, nodes: layers });
+  expect(siblingGroups(new Graph(copyModel(model).graph), 2)).toEqual([['Gemm_p', 'Gemm_q'], ['Gemm_r', 'Gemm_s']]);
+  expect((await runAndCompare(model, ['merge-sibling-layers'], { options: { 'merge-sibling-layers': { only: ['Gemm_s'] } }, tolerance: 4e-6 })).ops).toEqual(['Gemm', 'Gemm', 'Gemm', 'Split']);
 });
 
 it('keeps siblings of another kernel, stride or group apart', async () => {

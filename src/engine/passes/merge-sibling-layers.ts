@@ -6,7 +6,8 @@
  * when:   same x and attributes (kernel, strides, pads, dilations; group 1; alpha, beta, transA, transB), constant 2-D weights for Gemm and
  *         MatMul, constant bias of one number per channel or none, all of one type; opset 2 or later (Split).
  * why it is exact: each output channel depends on its own rows of W and B only.
- * Whether it is faster depends on shapes and machine, so `simplify` does not run it: a recipe keeps it where it measures faster.
+ * Whether it is faster depends on shapes and machine, so `simplify` does not run it. As a step of a recipe each group is measured against the
+ * model as it is, and merged only where the whole 95 % interval says that it is faster (recipe/measured-siblings.ts).
  */
 import { z } from 'zod';
 import { intAttribute, makeInt, makeInts } from '../onnx/attributes.ts';
@@ -17,27 +18,45 @@ import { definePass, type PassContext } from './define-pass.ts';
 import { constantFloats, isOp } from './support/match.ts';
 import { isFloat, makeFloats, newFloats, readFloats } from './support/numbers.ts';
 
+export const siblingOptions = z.strictObject({
+  minSiblings: z.number().int().min(2).default(2).describe('siblings from which on they are merged'),
+  only: z.array(z.string()).default([]).describe('names of layers; with any, only groups that hold one of them are merged'),
+});
+
 export const mergeSiblingLayers = definePass({
   name: 'merge-sibling-layers',
   family: 'merging',
   summary: 'Makes one wide Conv, Gemm or MatMul and a Split of siblings that share their input and geometry.',
-  options: z.strictObject({ minSiblings: z.number().int().min(2).default(2).describe('siblings from which on they are merged') }),
-  run(graph, context, { minSiblings }) {
-    const groups = new Map<string, Node[]>();
-    for (const node of graph.sorted()) {
-      const key = keyOf(graph, node);
-      if (key !== null) groups.set(key, [...(groups.get(key) ?? []), node]);
-    }
+  options: siblingOptions,
+  run(graph, context, { minSiblings, only }) {
     let merged = 0;
     let layers = 0;
-    for (const siblings of groups.values()) {
-      if (siblings.length < minSiblings || !merge(graph, siblings, context)) continue;
+    for (const siblings of groupsOf(graph, minSiblings)) {
+      if ((only.length > 0 && !siblings.some((node) => only.includes(layerName(node)))) || !merge(graph, siblings, context)) continue;
       merged++;
       layers += siblings.length;
     }
     return { changed: merged, stats: merged > 0 ? { merged, layers } : {}, notes: [] };
   },
 });
+
+/** Names of the layers that could become one, group by group. */
+export function siblingGroups(graph: Graph, minSiblings: number): string[][] {
+  return groupsOf(graph, minSiblings).map((siblings) => siblings.map(layerName));
+}
+
+function groupsOf(graph: Graph, minSiblings: number): Node[][] {
+  const groups = new Map<string, Node[]>();
+  for (const node of graph.sorted()) {
+    const key = keyOf(graph, node);
+    if (key !== null) groups.set(key, [...(groups.get(key) ?? []), node]);
+  }
+  return [...groups.values()].filter((siblings) => siblings.length >= minSiblings);
+}
+
+function layerName(node: Node): string {
+  return node.name || (node.outputs[0] ?? '');
+}
 
 /** Axis of the weight that holds output channels. */
 function channelAxis(node: Node): number {

@@ -1,4 +1,5 @@
 /** Runs the steps of a recipe on a model and keeps the account of each. */
+import type { z } from 'zod';
 import { throwIfAborted } from '../../base/errors.ts';
 import type { SampleSource, TensorValue } from '../../base/ports.ts';
 import type { RecipeStep } from '../../contract/records/recipe.ts';
@@ -9,6 +10,7 @@ import { encodeModel, modelByteLength, saveModel } from '../onnx/index.ts';
 import { opsetOf, type Model } from '../onnx/types.ts';
 import { findUnits } from '../passes/find-units.ts';
 import { passByName, simplifyOrder } from '../passes/index.ts';
+import { siblingOptions } from '../passes/merge-sibling-layers.ts';
 import { copyModel, runPasses, type PassStep } from '../passes/pipeline.ts';
 import { seeNodes, touchedNodes, type TouchedNodes } from '../passes/touched-nodes.ts';
 import { dynamicInt8Options, MIN_DYNAMIC_OPSET, quantizeDynamicInt8, type RewrittenModel } from '../quantize/dynamic-int8.ts';
@@ -16,6 +18,7 @@ import { int4BlocksOptions, quantizeInt4Blocks } from '../quantize/int4-blocks.t
 import { int8StepOptions, runInt8Step, type Int8StepOptions, type Int8StepResult } from '../quantize/int8-step.ts';
 import { MIN_QDQ_OPSET, quantizedNode } from '../quantize/static-int8.ts';
 import { stepLine } from './log-lines.ts';
+import { measureSiblings, MERGE_SIBLINGS } from './measured-siblings.ts';
 import { failureText, provenPasses, type PassFailure } from './proven-passes.ts';
 import type { Stages } from './stages.ts';
 import { DYNAMIC_INT8, INT4_BLOCKS, SIMPLIFY, simplifyOptions, STATIC_INT8 } from './steps.ts';
@@ -74,10 +77,12 @@ class StepRunner {
       const parsed = int4BlocksOptions.parse(options ?? {});
       await this.#quantizeProducts(step, (model) => quantizeInt4Blocks(model, parsed));
     } else if (step === STATIC_INT8) await this.#quantize(int8StepOptions.parse(options ?? {}));
+    else if (step === MERGE_SIBLINGS) await this.#mergeSiblings(siblingOptions.parse(options ?? {}));
     else await this.#rewrite([step], options ? { [step]: options } : {});
   }
 
-  async #rewrite(names: readonly string[], passOptions: Readonly<Record<string, unknown>>): Promise<void> {
+  /** @param notes for the report, beside those of the passes */
+  async #rewrite(names: readonly string[], passOptions: Readonly<Record<string, unknown>>, notes: readonly string[] = []): Promise<void> {
     const { signal, clock, log, runner, workspace, verify: verifying } = this.#options;
     const progress = this.#stages.enter('simplify');
     const common = {
@@ -100,9 +105,22 @@ class StepRunner {
     this.#bytes = modelByteLength(this.model);
     for (const [index, step] of result.steps.entries()) {
       const bytes = index === last ? this.#bytes : (step.bytesAfter ?? this.#bytes) + rest;
-      this.#record(step, bytes, result.failures.find(({ pass }) => pass === step.pass));
+      this.#record({ ...step, notes: [...notes, ...step.notes] }, bytes, result.failures.find(({ pass }) => pass === step.pass));
     }
     if (!result.settled) this.#warn('The rewrites stopped at their bound on rounds before they settled; running the recipe again may simplify further.');
+  }
+
+  async #mergeSiblings(siblings: z.output<typeof siblingOptions>): Promise<void> {
+    const { runner, workspace, threads, clock, signal } = this.#options;
+    this.#stages.enter('simplify');
+    const start = clock();
+    const { faster, notes } = await measureSiblings(this.model, { ...siblings, runner, workspace, threads, clock, signal, source: this.#sources.verification });
+    if (faster.length > 0) {
+      for (const note of notes) this.#options.log('info', note);
+      await this.#rewrite([MERGE_SIBLINGS], { [MERGE_SIBLINGS]: { ...siblings, only: faster } }, notes);
+      return;
+    }
+    this.#add({ pass: MERGE_SIBLINGS, changed: false, stats: {}, notes: [...notes], ms: clock() - start, nodesAfter: this.model.graph.nodes.length, bytesAfter: this.#bytes, verified: null });
   }
 
   #record(step: PassStep, bytesAfter: number, failure: PassFailure | undefined): void {
