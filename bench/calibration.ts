@@ -22,7 +22,7 @@ import { Graph } from '../src/engine/onnx/graph.ts';
 import { copyModel } from '../src/engine/passes/pipeline.ts';
 import { calibrate, observerOptions, type ObserverOptions } from '../src/engine/quantize/calibrate.ts';
 import { equalize } from '../src/engine/quantize/equalize.ts';
-import { planQuantization } from '../src/engine/quantize/plan.ts';
+import { planQuantization, type QuantizationPlan } from '../src/engine/quantize/plan.ts';
 import type { CalibrationContext } from '../src/engine/quantize/probe-model.ts';
 import { createInferenceRunner, createWorkspace, machineRecord } from '../src/runtime/index.ts';
 import { bytesSource, noExternalFiles } from '../test/support/build-model.ts';
@@ -55,9 +55,14 @@ function readModel(path: string): Model {
   return parseModel(bytesSource(readFileSync(path)), noExternalFiles);
 }
 
-async function runCalibration(model: Model, observer: ObserverOptions, context: CalibrationContext): Promise<void> {
+/** What quantization has decided before it measures: which values need a range. */
+function planned(model: Model): { readonly graph: Graph; readonly plan: QuantizationPlan } {
   const graph = new Graph(copyModel(model).graph);
-  await calibrate(model, graph, planQuantization(graph), [observer], context);
+  return { graph, plan: planQuantization(graph) };
+}
+
+async function runCalibration(model: Model, { graph, plan }: ReturnType<typeof planned>, observer: ObserverOptions, context: CalibrationContext): Promise<void> {
+  await calibrate(model, graph, plan, [observer], context);
 }
 
 interface Timed {
@@ -97,7 +102,8 @@ async function timings(folder: string, modelPath: string, repeats: number): Prom
       for (const observer of OBSERVERS) {
         // Before and after each, so that a machine that slows down or speeds up meets both alike.
         await pureOnce(record);
-        const ms = await timed(() => runCalibration(model, observer, context));
+        const plan = planned(model);
+        const ms = await timed(() => runCalibration(model, plan, observer, context));
         await pureOnce(record);
         if (!record) continue;
         const beside = (list: readonly number[]): number => ((list.at(-1) ?? 0) + (list.at(-2) ?? 0)) / 2;
@@ -135,7 +141,7 @@ async function printPeak(kind: string, count: number, modelPath: string): Promis
   const runner = startRunner();
   try {
     const model = readModel(modelPath);
-    await runCalibration(model, observerOptions.parse({ kind }), { runner, workspace: createWorkspace(folder), source: pictures(count), progress: noProgress, signal: new AbortController().signal });
+    await runCalibration(model, planned(model), observerOptions.parse({ kind }), { runner, workspace: createWorkspace(folder), source: pictures(count), progress: noProgress, signal: new AbortController().signal });
     console.log(JSON.stringify({ parentBytes: process.resourceUsage().maxRSS * 1024, childBytes: runner.peakRssBytes() }));
   } finally {
     await runner.dispose();

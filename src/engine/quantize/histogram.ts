@@ -98,12 +98,12 @@ export class Histogram {
     let sum = 0;
     for (let i = start; i < data.length; i++) {
       const value = data[i] as number;
-      // 0 for what is finite, and not a number for the rest.
-      sum += value * 0;
+      // Doubles hold the sum of any number of finite floats.
+      sum += Math.abs(value);
       if (value < min) min = value;
       if (value > max) max = value;
     }
-    if (sum !== 0) return false;
+    if (!Number.isFinite(sum)) return false;
     this.#cover(min, max);
     return true;
   }

@@ -39,11 +39,12 @@ const KINDS = { min: 'range', max: 'range', 'channel-magnitude': 'channel-max', 
 export type Wanted = keyof typeof KINDS;
 
 /**
- * Pictures of more elements than this are looked at through a grid: every third row and column of every channel. Three meets each phase of
- * what was upsampled by a power of two. Smaller values are taken whole.
+ * For a histogram, pictures of more elements than this are looked at through a grid: every third row and column of every channel, or every
+ * fifth or seventh where that leaves more. An odd grid meets each phase of what was upsampled by a power of two. Smaller values are taken
+ * whole, and ends of a range always are.
  */
-const WHOLE_ELEMENTS = 1 << 16;
-const GRID = 3;
+const MOST_ELEMENTS = 1 << 15;
+const GRIDS = [3, 5, 7];
 
 interface Chain {
   readonly value: string;
@@ -110,7 +111,7 @@ export class ProbeModel {
         // Rows of [batch, channels]: small enough to be taken as they are.
         return [{ opType: 'Identity' }];
       case 'histogram':
-        return this.#isLarge(value) ? [{ opType: 'MaxPool', attributes: { kernel_shape: makeInts([1, 1]), strides: makeInts([GRID, GRID]) } }, { opType: 'Flatten' }] : [];
+        return this.#grid(value).flatMap((step) => [{ opType: 'MaxPool', attributes: { kernel_shape: makeInts([1, 1]), strides: makeInts([step, step]) } }, { opType: 'Flatten' }]);
     }
   }
 
@@ -119,11 +120,15 @@ export class ProbeModel {
     return this.#shapes.get(value)?.shape;
   }
 
-  #isLarge(value: string): boolean {
+  /** Step of the grid through which a picture is seen; none where it is seen whole. */
+  #grid(value: string): number[] {
     const shape = this.#shape(value);
-    if (shape?.length !== 4) return false;
-    const elements = shape.slice(1).reduce<number>((product, size) => product * (typeof size === 'number' ? size : 0), 1);
-    return elements > WHOLE_ELEMENTS && shape.slice(2).every((size) => Number(size) >= 2 * GRID);
+    const [channels, ...sides] = (shape?.length === 4 ? shape.slice(1) : []).map((size) => (typeof size === 'number' ? size : 0));
+    if (channels === undefined) return [];
+    const left = (step: number): number => sides.reduce((product, size) => product * Math.ceil(size / step), channels);
+    if (left(1) <= MOST_ELEMENTS) return [];
+    const possible = GRIDS.filter((step) => sides.every((size) => size >= 2 * step));
+    return [possible.find((step) => left(step) <= MOST_ELEMENTS) ?? possible.at(-1)].filter((step) => step !== undefined);
   }
 
   /** What was asked for with `add`, by its key. */
