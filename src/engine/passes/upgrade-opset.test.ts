@@ -36,7 +36,7 @@ const cases: [string, number, Shape, readonly NodeData[], (readonly Tensor[])?][
 ];
 
 describe('keeps the outputs of', () => {
-  for (const to of [13, 18, 21]) {
+  for (const to of [13, 18, 21, 23]) {
     it.each(cases)(`%s, to opset ${to}`, async (_what, opset, shape, nodes, constants) => {
       const model = makeModel({ opset, ir: 4, inputs: { x: shape }, outputs: ['y'], initializers: constants ?? [], nodes });
       const { model: after } = await runAndCompare(model, NAMES, upgrade(to));
