@@ -11,7 +11,7 @@ import { keepFloat } from './keep-float.ts';
 import { constantTensor, type Weights } from './operators.ts';
 import type { PlannedUnit, QuantizationPlan } from './plan.ts';
 import {
-  asymmetricU8, channelLayout, channelMagnitudes, quantizeBias, quantizeS8, quantizeU8, symmetricScales, weightScaleFloor, type ChannelLayout, type QuantParams,
+  asymmetricU8, channelLayout, channelMagnitudes, quantizeBias, quantizeS8, quantizeU8, symmetricS8, symmetricScales, weightScaleFloor, type ChannelLayout, type QuantParams,
 } from './quant-params.ts';
 
 export interface ApplyOptions {
@@ -23,6 +23,10 @@ export interface ApplyOptions {
   readonly weightLimit?: (unit: PlannedUnit) => number;
   /** The unit's weights as integers, in place of rounding each to its nearest; null: as usual. */
   readonly round?: (unit: PlannedUnit, weights: WeightsToRound) => Int8Array | null;
+  /** Activations are s8 with zero point 0. Then nothing saturates at 0, so Relu and Clip stay, between the operator and its QuantizeLinear. */
+  readonly signed?: boolean;
+  /** One scale for a whole weight tensor. */
+  readonly perTensor?: boolean;
 }
 
 /** Weights with alpha folded in, and the scale of each channel. */
@@ -50,13 +54,13 @@ export function layerName(node: Pick<Node, 'name' | 'outputs'>): string {
  */
 export function applyPlan(graph: Graph, plan: QuantizationPlan, params: ReadonlyMap<string, QuantParams>, options: ApplyOptions = {}): ApplyResult {
   const layers = new Map(plan.units.filter((unit) => unit.weights).map((unit) => [layerName(unit.node), unit.node]));
-  const writer = new Writer(graph);
+  const writer = new Writer(graph, options.signed ?? false, options.perTensor ?? false);
   const paramsOf = (value: string): QuantParams => {
     const found = params.get(plan.values.get(value)?.root ?? value) ?? params.get(value);
     if (!found) throw new Error(`no parameters for "${value}"`);
     return found;
   };
-  for (const unit of plan.units) if (unit.absorbed) absorb(graph, unit.node, unit.absorbed);
+  if (!options.signed) for (const unit of plan.units) if (unit.absorbed) absorb(graph, unit.node, unit.absorbed);
   for (const unit of plan.units) {
     if (unit.kind === 'quantized') for (const index of unit.constants) writer.quantizeConstant(unit.node, index);
   }
@@ -150,8 +154,13 @@ class Writer {
   readonly #weights = new Map<string, QuantizedWeights>();
   #counter = 0;
 
-  constructor(graph: Graph) {
+  readonly #signed: boolean;
+  readonly #perTensor: boolean;
+
+  constructor(graph: Graph, signed: boolean, perTensor: boolean) {
     this.#graph = graph;
+    this.#signed = signed;
+    this.#perTensor = perTensor;
   }
 
   /** A value that an int8 unit makes: every reader gets it through 8 bits. */
@@ -183,10 +192,11 @@ class Writer {
     const tensor = constantTensor(graph, node.inputs[index]);
     if (!tensor) return;
     const values = tensorFloats(tensor);
-    const params = asymmetricU8(rangeOf(values));
-    const name = this.#add(makeTensor(this.#name(), DataType.UINT8, tensor.dims, quantizeU8(values, params)));
+    const params = this.#signed ? symmetricS8(rangeOf(values)) : asymmetricU8(rangeOf(values));
+    const integers = params.signed ? bytesOf(quantizeS8(values, channelLayout(tensor.dims, null), Float32Array.of(params.scale), 127)) : quantizeU8(values, params);
+    const name = this.#add(makeTensor(this.#name(), params.signed ? DataType.INT8 : DataType.UINT8, tensor.dims, integers));
     const restored = this.#name();
-    graph.addNode({ opType: 'DequantizeLinear', inputs: [name, this.#scale(params.scale), this.#zeroPoint(params.zeroPoint)], outputs: [restored] });
+    graph.addNode({ opType: 'DequantizeLinear', inputs: [name, this.#scale(params.scale), this.#zeroPoint(params)], outputs: [restored] });
     graph.setInput(node, index, restored);
   }
 
@@ -210,12 +220,15 @@ class Writer {
     const layout = channelLayout(tensor.dims, axis);
     const values = alpha === 1 ? tensorFloats(tensor) : tensorFloats(tensor).map((value) => value * alpha);
     const scales = symmetricScales(channelMagnitudes(values, layout), limit, layout.channels === channels ? floor : undefined);
+    const one = axis === null || this.#perTensor;
+    // The largest suits the bias of every channel.
+    if (one) scales.fill(scales.reduce((a, b) => Math.max(a, b), 0));
     const quantized = round({ values, layout, scales, limit }) ?? quantizeS8(values, layout, scales, limit);
     const name = this.#add(makeTensor(this.#name(), DataType.INT8, tensor.dims, bytesOf(quantized)));
-    const scale = axis === null ? this.#scale(scales[0] ?? 1) : this.#add(floatTensor(this.#name(), [layout.channels], scales));
+    const scale = one ? this.#scale(scales[0] ?? 1) : this.#add(floatTensor(this.#name(), [layout.channels], scales));
     const value = this.#name();
-    const zero = this.#scalar(`w${axis === null ? '' : layout.channels}`, () => makeTensor(this.#name(), DataType.INT8, axis === null ? [] : [layout.channels], new Uint8Array(layout.channels)));
-    graph.addNode({ opType: 'DequantizeLinear', inputs: [name, scale, zero], outputs: [value], attributes: axis === null ? {} : { axis: makeInt(axis) } });
+    const zero = this.#scalar(`w${one ? '' : layout.channels}`, () => makeTensor(this.#name(), DataType.INT8, one ? [] : [layout.channels], new Uint8Array(one ? 1 : layout.channels)));
+    graph.addNode({ opType: 'DequantizeLinear', inputs: [name, scale, zero], outputs: [value], attributes: one ? {} : { axis: makeInt(axis) } });
     return { value, scales, error: () => errorOf(values, quantized, layout, scales) };
   }
 
@@ -232,7 +245,7 @@ class Writer {
   #pair(source: string, restored: string, params: QuantParams): void {
     const graph = this.#graph;
     const scale = this.#scale(params.scale);
-    const zeroPoint = this.#zeroPoint(params.zeroPoint);
+    const zeroPoint = this.#zeroPoint(params);
     const quantized = this.#name();
     graph.addNode({ opType: 'QuantizeLinear', inputs: [source, scale, zeroPoint], outputs: [quantized] });
     graph.addNode({ opType: 'DequantizeLinear', inputs: [quantized, scale, zeroPoint], outputs: [restored] });
@@ -242,8 +255,8 @@ class Writer {
     return this.#scalar(`s${value}`, () => floatTensor(this.#name(), [], Float32Array.of(value)));
   }
 
-  #zeroPoint(value: number): string {
-    return this.#scalar(`z${value}`, () => makeTensor(this.#name(), DataType.UINT8, [], Uint8Array.of(value)));
+  #zeroPoint({ zeroPoint, signed }: QuantParams): string {
+    return this.#scalar(`z${zeroPoint}${signed ? 's' : ''}`, () => makeTensor(this.#name(), signed ? DataType.INT8 : DataType.UINT8, [], Uint8Array.of(zeroPoint)));
   }
 
   #scalar(key: string, make: () => Tensor): string {

@@ -43,6 +43,9 @@ const ERROR_SAMPLES = 4;
 const SHIFT_SAMPLES = 32;
 const ROUNDING_SAMPLES = 64;
 
+const S8S8_IS_SLOW =
+  'The scheme s8s8 is for runtimes that take nothing else, such as TensorRT: on x86 processors onnxruntime runs it much slower than u8s8, often slower than float.';
+
 export async function runInt8Step(model: Model, options: Int8StepOptions, context: CalibrationContext): Promise<Int8StepResult> {
   const already = quantizedNode(model);
   if (already) {
@@ -87,7 +90,7 @@ class Int8Step {
     const sensitivity = this.#options.sensitivity && found.sensitivity.length === 0 ? await rankLayers(prepared, this.#judge, { ...this.#part(0.9, 0.95), source: judging }, choice) : found.sensitivity;
     const errors = await layerErrors(prepared.float, found.model, { ...this.#part(0.95, 1), source: someSamples(judging, ERROR_SAMPLES) });
     const notes = [...found.notes, ...this.#notes];
-    const warnings: string[] = [];
+    const warnings: string[] = this.#options.scheme === 's8s8' ? [S8S8_IS_SLOW] : [];
     if (found.kept.length > 0) {
       const noise = new Map(sensitivity.map(({ layer, sqnrDb }) => [layer, sqnrDb]));
       const named = found.kept.slice(0, 8).map((layer) => `${layer} (${noise.get(layer)?.toFixed(1) ?? 'no'} dB)`);

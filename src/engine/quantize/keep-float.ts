@@ -55,7 +55,7 @@ function channelwise(graph: Graph, source: Node, channels: number): string {
   const zero = graph.constant(zeroName);
   if (!scale || !zero) return source.outputs[0] ?? '';
   const scales = graph.addInitializer(floatTensor(`${scaleName}c`, [channels], new Float32Array(channels).fill(tensorFloats(scale)[0] as number)));
-  const zeros = graph.addInitializer(makeTensor(`${zeroName}c`, DataType.UINT8, [channels], new Uint8Array(channels).fill(tensorBytes(zero)[0] as number)));
+  const zeros = graph.addInitializer(makeTensor(`${zeroName}c`, zero.dataType, [channels], new Uint8Array(channels).fill(tensorBytes(zero)[0] as number)));
   const output = graph.uniqueName(`${quantized}f`);
   graph.addNode({ opType: 'DequantizeLinear', inputs: [quantized, scales, zeros], outputs: [output], attributes: { axis: makeInt(1) } });
   return output;

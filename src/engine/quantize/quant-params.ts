@@ -1,16 +1,18 @@
 /**
  * The arithmetic of 8-bit numbers: real = (q - zeroPoint) * scale.
  *
- * Activations are u8 and asymmetric. Their range always includes 0, so that 0 (padding, Relu) is exact. Weights are s8 and
- * symmetric, zero point 0, one scale a channel. Scales are float32, as the file keeps them, before anything is divided by them: so the
+ * Activations are u8 and asymmetric, or s8 and symmetric where a device's runtime demands that. Their range always includes 0, so that 0
+ * (padding, Relu) is exact. Weights are s8 and symmetric, zero point 0, one scale a channel. Scales are float32, as the file keeps them, before anything is divided by them: so the
  * integers here are the ones that a runtime finds.
  */
 
 export interface QuantParams {
   /** Float32, above 0. */
   readonly scale: number;
-  /** 0 to 255. */
+  /** 0 to 255; 0 where signed. */
   readonly zeroPoint: number;
+  /** s8 in place of u8. */
+  readonly signed?: true;
 }
 
 export interface Range {
@@ -35,8 +37,15 @@ export function asymmetricU8(range: Range): QuantParams {
   return { scale, zeroPoint: Math.min(255, Math.max(0, roundHalfEven(-min / scale))) };
 }
 
+/** s8 parameters of a range: zero point 0, the same reach on both sides, -128 unused. */
+export function symmetricS8(range: Range): QuantParams {
+  const reach = Math.max(Math.abs(range.min), Math.abs(range.max));
+  return { scale: reach < SMALLEST_RANGE ? 1 : Math.fround(reach / 127), zeroPoint: 0, signed: true };
+}
+
 /** Real numbers that the parameters can express. */
-export function gridOf({ scale, zeroPoint }: QuantParams): Range {
+export function gridOf({ scale, zeroPoint, signed }: QuantParams): Range {
+  if (signed) return { min: -128 * scale, max: 127 * scale };
   return { min: -zeroPoint * scale, max: (255 - zeroPoint) * scale };
 }
 

@@ -187,7 +187,19 @@ describe('what cannot be quantized', () => {
 
   it('names the operator whose weights are not constant', async () => {
     const model = buildModel({ inputs: { x: [1, 4, 8, 8], w: [4, 4, 1, 1] }, outputs: ['y'], nodes: [{ op: 'Conv', in: ['x', 'w'], out: ['y'], name: 'first' }] });
-    await expect(quantize(model)).rejects.toMatchObject({ code: 'NOT_QUANTIZABLE', message: expect.stringContaining('Conv "first"') });
+    await expect(quantize(model)).rejects.toMatchObject({ code: 'NOT_QUANTIZABLE', message: 'No operator can run in int8: Conv "first" stays float, since its weights are not constant.', hint: expect.stringContaining('input of the model') });
+  });
+
+  it('counts the others in words that fit', async () => {
+    const nodes = (count: number) => Array.from({ length: count }, (_, index) => ({ op: 'Conv', in: [index === 0 ? 'x' : `c${index - 1}`, 'w'], out: [index === count - 1 ? 'y' : `c${index}`], name: `n${index}` }));
+    const message = async (count: number): Promise<string> =>
+      quantize(buildModel({ inputs: { x: [1, 4, 8, 8], w: [4, 4, 1, 1] }, outputs: ['y'], nodes: nodes(count) })).then(() => '', (error: Error) => error.message);
+    expect(await message(2)).toContain('Conv "n0" and one other stay float');
+    expect(await message(3)).toContain('Conv "n0" and 2 others stay float');
+  });
+
+  it('where everything was excluded, says that, and not that it should be simplified', async () => {
+    await expect(quantize(smallNetwork(), { excludeOps: ['Conv', 'Gemm'] })).rejects.toMatchObject({ message: expect.stringContaining('since it was excluded'), hint: expect.stringContaining('excludeOps') });
   });
 
   it('names the value whose range is not finite', async () => {

@@ -16,13 +16,17 @@ import { equalize, LARGEST_SCALE } from './equalize.ts';
 import { operatorKind, type Weights } from './operators.ts';
 import { planQuantization, type PlannedUnit } from './plan.ts';
 import type { CalibrationContext } from './probe-model.ts';
-import { asymmetricU8, type QuantParams } from './quant-params.ts';
+import { asymmetricU8, symmetricS8, type QuantParams } from './quant-params.ts';
 import { overflowShare } from './saturation.ts';
 
 /** DequantizeLinear has an axis since opset 13. */
 export const MIN_QDQ_OPSET = 13;
 
 export const staticInt8Options = z.strictObject({
+  /** Activations u8 with a zero point, or s8 with zero point 0 for runtimes that know nothing else (TensorRT). Weights are s8 in both. */
+  scheme: z.enum(['u8s8', 's8s8']).default('u8s8'),
+  /** One scale for each output channel, or one for the whole tensor. */
+  weights: z.enum(['per-channel', 'per-tensor']).default('per-channel'),
   /** Nodes that stay float, by name or by the name of their first output. */
   exclude: z.array(z.string()).default([]),
   /** Operator types that stay float. */
@@ -125,12 +129,13 @@ export async function prepareWithEach(model: Model, options: StaticInt8Options, 
   const calibrations = await calibrate(result, graph, plan, observers, { ...context, progress: subProgress(context.progress, equalized > 0 ? EQUALIZE_SHARE : 0, 1) });
   const weightElements = new Map(plan.units.flatMap(({ node, weights }) => (weights ? [[layerName(node), elementCount(weights.tensor.dims)] as const] : [])));
   const layers = [...weightElements.keys()];
+  const signed = options.scheme === 's8s8';
   return calibrations.map(({ ranges, channelMeans }) => {
     // A value that only moves numbers of another may become a root of its own when its maker is left in float.
     const params = new Map<string, QuantParams>();
     for (const { name, root } of plan.values.values()) {
       const range = ranges.get(root);
-      if (range) params.set(name, asymmetricU8(range));
+      if (range) params.set(name, signed ? symmetricS8(range) : asymmetricU8(range));
     }
     const build = ({ float: kept, only, biasShifts, round }: BuildChoice = {}): BuiltInt8 => {
       const copy = copyModel(result);
@@ -142,7 +147,7 @@ export async function prepareWithEach(model: Model, options: StaticInt8Options, 
       const notes = final.left.filter(({ node }) => !kept?.has(layerName(node))).map(({ node, reason }) => `${describeNode(node)} stays float: ${reason}.`);
       const reduced = new Set(final.units.filter((unit) => unit.weights && isReduced(unit.node, unit.weights, options.reduceRange)).map(({ node }) => node));
       const weightLimit = ({ node }: PlannedUnit): number => (reduced.has(node) ? REDUCED_LIMIT : FULL_LIMIT);
-      const { stats, layerOutputs } = applyPlan(target, final, params, { inputMean, biasShift, weightLimit, ...(round ? { round } : {}) });
+      const { stats, layerOutputs } = applyPlan(target, final, params, { inputMean, biasShift, weightLimit, signed, perTensor: options.weights === 'per-tensor', ...(round ? { round } : {}) });
       return { model: { ...copy, graph: target.toData() }, changed: true, stats: { ...stats, equalized, ...(reduced.size > 0 ? { sevenBit: reduced.size } : {}) }, notes, layerOutputs };
     };
     return { float: result, equalized, layers, weightElements, build };
@@ -163,13 +168,22 @@ function isReduced(node: Node, weights: Weights, mode: StaticInt8Options['reduce
   return mode === 'all' || (mode === 'where-needed' && overflowShare(node, weights) > 0);
 }
 
+/** What a person can do about a reason. */
+const REMEDIES: readonly (readonly [RegExp, string])[] = [
+  [/not constant/, 'A weight that is computed becomes a constant by the step "simplify"; one that is an input of the model has to be stored in it when it is exported.'],
+  [/not float32/, 'Give the float32 model: int8 is made from that.'],
+  [/excluded/, 'Take it out of "exclude", "excludeOps" or what is kept in float.'],
+  [/not finite/, 'Export the model again: its weights hold NaN or infinity.'],
+];
+
 function nothingToDo(left: readonly { readonly node: Node; readonly reason: string }[]): EdgewiseError {
-  const first = left[0];
+  const [first, ...others] = left;
+  const rest = others.length === 0 ? '' : ` and ${others.length === 1 ? 'one other' : `${others.length} others`}`;
   return new EdgewiseError(
     'NOT_QUANTIZABLE',
-    first ? `No operator can run in int8: ${describeNode(first.node)} and ${left.length - 1} others stay float: ${first.reason}.` : 'The model has no Conv, Gemm or MatMul to quantize.',
+    first ? `No operator can run in int8: ${describeNode(first.node)}${rest} stay${others.length === 0 ? 's' : ''} float, since ${first.reason}.` : 'The model has no Conv, Gemm or MatMul to quantize.',
     {
-      hint: first ? 'Simplify the model first (recipe "simplify"), so that its weights become constants.' : 'int8 pays for convolutions and matrix products with constant weights; use the recipe "simplify" for this model.',
+      hint: first ? (REMEDIES.find(([reason]) => reason.test(first.reason))?.[1] ?? 'Use the recipe "simplify" or "fp16" for this model.') : 'int8 pays for convolutions and matrix products with constant weights; use the recipe "simplify" or "fp16" for this model.',
       details: { operators: left.slice(0, 20).map(({ node, reason }) => ({ op: node.opType, name: node.name, reason })) },
     },
   );
