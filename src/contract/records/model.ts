@@ -46,7 +46,7 @@ export const modelOrigin = z.discriminatedUnion('kind', [
 export const modelRecord = z.object({
   id: z.string(),
   name: z.string(),
-  /** Hex digest of the file's bytes (with external data merged in); also its address in the library. */
+  /** Hex digest of the bytes of its file in the library, or of both where it is two, one after the other; also its address there. */
   sha256: z.string(),
   bytes: z.number().int(),
   nodes: z.number().int(),

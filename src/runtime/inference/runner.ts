@@ -34,6 +34,8 @@ export interface BenchRunner extends InferenceRunner {
 }
 
 const WATCH_MS = 100;
+/** A process that is being started on a busy machine is not a model that never ends. */
+const START_SECONDS = 30;
 const STATE_MS = 5000;
 
 export function defaultInferenceLimits(): InferenceLimits {
@@ -52,6 +54,8 @@ interface Child {
   readonly waiting: Map<number, Waiting>;
   output: string;
   lastSign: number;
+  /** It listens; what it is asked from now on is the model's time. */
+  ready: boolean;
   /** Set before a kill, so that the exit is told by its reason. */
   reason: EdgewiseError | undefined;
   gone: boolean;
@@ -101,18 +105,19 @@ export function createInferenceRunner(options: InferenceRunnerOptions): BenchRun
     const child = current;
     if (child === undefined) return;
     lookAtMemory(child);
-    if (child.waiting.size > 0 && performance.now() - child.lastSign > limits.quietSeconds * 1000) {
+    const quietSeconds = child.ready ? limits.quietSeconds : Math.max(START_SECONDS, limits.quietSeconds);
+    if (child.waiting.size > 0 && performance.now() - child.lastSign > quietSeconds * 1000) {
       const [first] = child.waiting.values();
-      end(child, new EdgewiseError('RESOURCE_LIMIT', `The runtime gave no sign for ${limits.quietSeconds} s while it was asked to ${first?.what ?? 'work'}.`, {
+      end(child, new EdgewiseError('RESOURCE_LIMIT', `The runtime gave no sign for ${quietSeconds} s while it was asked to ${first?.what ?? 'work'}.`, {
         hint: 'The model may never end (a loop), or be too large for this machine.',
-        details: { limitSeconds: limits.quietSeconds },
+        details: { limitSeconds: quietSeconds },
       }));
     }
   };
 
   const start = (): Child => {
     const handle = options.fork();
-    const child: Child = { handle, waiting: new Map(), output: '', lastSign: performance.now(), reason: undefined, gone: false };
+    const child: Child = { handle, waiting: new Map(), output: '', lastSign: performance.now(), ready: false, reason: undefined, gone: false };
     living.add(child);
     let known: number | undefined;
     const started = (pid: number): void => {
@@ -127,6 +132,7 @@ export function createInferenceRunner(options: InferenceRunnerOptions): BenchRun
       child.lastSign = performance.now();
       if (message.data.type === 'memory') return noteMemory(child, message.data.rssBytes);
       if (message.data.type === 'ready') {
+        child.ready = true;
         if (handle.pid !== undefined) started(handle.pid);
         return;
       }
