@@ -92,6 +92,7 @@ export async function createConsole(options: ConsoleOptions): Promise<Console> {
     entries,
     workspaces: folder.jobs,
     failures: folder.failures,
+    checkpoints: folder.checkpoints,
     ...(options.limits === undefined ? {} : { limits: options.limits }),
     clock,
     now,

@@ -18,6 +18,8 @@ export interface DataFolder {
   readonly jobs: string;
   /** The smallest models on which rewrites went wrong, by job; made when there is one. */
   readonly failures: string;
+  /** States of calibrations that were interrupted; made when there is one. */
+  readonly checkpoints: string;
   /** Files that a page has sent and not imported yet; empty at every start. */
   readonly uploads: string;
   release(): void;
@@ -37,7 +39,7 @@ export function defaultDataFolder(environment: Readonly<Record<string, string | 
  * @throws EdgewiseError CONFLICT where another console holds it, WRITE_FAILED where it cannot be made
  */
 export function openDataFolder(root: string, now: string): DataFolder {
-  const folder = { root, database: join(root, 'edgewise.sqlite'), models: join(root, 'models'), jobs: join(root, 'jobs'), failures: join(root, 'failures'), uploads: join(root, 'uploads') };
+  const folder = { root, database: join(root, 'edgewise.sqlite'), models: join(root, 'models'), jobs: join(root, 'jobs'), failures: join(root, 'failures'), checkpoints: join(root, 'checkpoints'), uploads: join(root, 'uploads') };
   try {
     mkdirSync(root, { recursive: true, mode: 0o700 });
   } catch (error) {

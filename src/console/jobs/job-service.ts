@@ -27,6 +27,8 @@ export interface JobServiceOptions {
   readonly entries: ProcessEntries;
   /** Folder for workspaces. */
   readonly workspaces: string;
+  /** Folder in which an interrupted job leaves what it goes on from; absent: it begins anew. */
+  readonly checkpoints?: string;
   /** Folder that keeps, by job, the smallest model on which a rewrite went wrong. */
   readonly failures?: string;
   readonly limits?: JobLimits;
@@ -123,7 +125,7 @@ export function createJobService(options: JobServiceOptions): JobService {
   async function run(job: JobRecord, signal: AbortSignal): Promise<void> {
     current = save({ ...job, state: 'running', startedAt: now(), progress: { stage: 'start', fraction: 0, secondsLeft: null } });
     try {
-      const task: JobTask = { ...(await options.prepare(job)), workspace: join(options.workspaces, job.id), inferenceChild: options.entries.inferenceChild, ...(options.failures === undefined ? {} : { failures: join(options.failures, job.id) }) };
+      const task: JobTask = { ...(await options.prepare(job)), workspace: join(options.workspaces, job.id), inferenceChild: options.entries.inferenceChild, ...(options.checkpoints === undefined ? {} : { checkpoints: options.checkpoints }), ...(options.failures === undefined ? {} : { failures: join(options.failures, job.id) }) };
       await runJobProcess(
         {
           processHost: options.processHost,

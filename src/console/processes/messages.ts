@@ -23,6 +23,8 @@ export const jobTask = z.object({
   workspace: z.string(),
   /** Path without an ending: the smallest model on which a rewrite went wrong is kept as this and `.failure-<pass>.onnx`. */
   failures: z.string().optional(),
+  /** Folder for what outlives an interrupted job; it may be missing. Absent: nothing does. */
+  checkpoints: z.string().optional(),
   inferenceChild: z.string(),
   version: z.string(),
   createdAt: z.string(),

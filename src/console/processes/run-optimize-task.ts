@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { saveModel, type Model } from '../../engine/onnx/index.ts';
 import { runRecipe, type DataPlan } from '../../engine/recipe/index.ts';
-import { createInferenceRunner, createWorkspace, hashFile, machineRecord, planData, type InferenceChild } from '../../runtime/index.ts';
+import { createCheckpoints, createInferenceRunner, createWorkspace, hashFile, machineRecord, planData, type InferenceChild } from '../../runtime/index.ts';
 import { dataRequest } from '../measure/data-request.ts';
 import { withModelFile, type ModelFile } from '../models/model-file.ts';
 import type { FromJobProcess, JobTask } from './messages.ts';
@@ -35,6 +35,7 @@ async function run(file: ModelFile, task: JobTask, { send, forkInference, signal
       data: await plan(file, task),
       runner,
       workspace: createWorkspace(task.workspace),
+      ...(task.checkpoints === undefined ? {} : { checkpoints: createCheckpoints(task.checkpoints) }),
       machine: machineRecord(task.version),
       seed: task.seed,
       verify: task.verify,

@@ -17,6 +17,7 @@ import { dynamicInt8Options, MIN_DYNAMIC_OPSET, quantizeDynamicInt8, type Rewrit
 import { int4BlocksOptions, quantizeInt4Blocks } from '../quantize/int4-blocks.ts';
 import { int8StepOptions, runInt8Step, type Int8StepOptions, type Int8StepResult } from '../quantize/int8-step.ts';
 import { MIN_QDQ_OPSET, quantizedNode } from '../quantize/static-int8.ts';
+import { withGates } from './gates.ts';
 import { stepLine } from './log-lines.ts';
 import { measureSiblings, MERGE_SIBLINGS } from './measured-siblings.ts';
 import { failureText, provenPasses, type PassFailure } from './proven-passes.ts';
@@ -76,7 +77,7 @@ class StepRunner {
     } else if (step === INT4_BLOCKS) {
       const parsed = int4BlocksOptions.parse(options ?? {});
       await this.#quantizeProducts(step, (model) => quantizeInt4Blocks(model, parsed));
-    } else if (step === STATIC_INT8) await this.#quantize(int8StepOptions.parse(options ?? {}));
+    } else if (step === STATIC_INT8) await this.#quantize(withGates(int8StepOptions.parse(options ?? {}), this.#options.recipe.gates));
     else if (step === MERGE_SIBLINGS) await this.#mergeSiblings(siblingOptions.parse(options ?? {}));
     else await this.#rewrite([step], options ? { [step]: options } : {});
   }
@@ -145,7 +146,7 @@ class StepRunner {
     if (opsetOf(this.model) < MIN_QDQ_OPSET && !quantizedNode(this.model) && passByName('upgrade-opset')) await this.#rewrite(['upgrade-opset'], {});
     const start = clock();
     const progress = this.#stages.enter('calibrate');
-    const result = await runInt8Step(this.model, quantizeOptions, { runner, workspace, source: this.#sources.calibration, labelled: this.#options.data?.labelled ?? false, progress, signal });
+    const result = await runInt8Step(this.model, quantizeOptions, { runner, workspace, source: this.#sources.calibration, labelled: this.#options.data?.labelled ?? false, progress, signal, ...(this.#options.checkpoints ? { checkpoints: this.#options.checkpoints } : {}) });
     this.#stages.enter('quantize');
     const before = this.model;
     this.model = result.model;

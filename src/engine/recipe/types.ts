@@ -1,5 +1,5 @@
 /** What running a recipe takes and gives. The job process wires it; see `run-recipe.ts`. */
-import type { Clock, InferenceRunner, PreprocessRecord, SampleSource, Workspace } from '../../base/ports.ts';
+import type { Checkpoints, Clock, InferenceRunner, PreprocessRecord, SampleSource, Workspace } from '../../base/ports.ts';
 import type { ReportProgress } from '../../base/progress.ts';
 import type { MachineRecord, OptimizeReport } from '../../contract/records/report.ts';
 import type { Recipe } from '../../contract/records/recipe.ts';
@@ -31,6 +31,8 @@ export interface RunRecipeOptions {
   readonly data: DataPlan | null;
   readonly runner: InferenceRunner;
   readonly workspace: Workspace;
+  /** Where the state of a calibration is kept, so that a run that is interrupted goes on when it is run again. */
+  readonly checkpoints?: Checkpoints;
   readonly machine: MachineRecord;
   readonly seed: number;
   /** Compare outputs through the runtime after the rewrites of a step; undo what changed them. */
