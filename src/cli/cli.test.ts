@@ -177,6 +177,31 @@ describe('optimize', () => {
     expect(existsSync(out)).toBe(true);
   });
 
+  test.each(['fp16', 'portable'])('the recipe %s writes a model, and with a gate that it does not meet none', async (name) => {
+    const out = join(scratch, 'out.onnx');
+    const done = await edgewise('optimize', model, '-o', out, '--recipe', name, '--json');
+    expect([done.code, existsSync(out)]).toEqual([0, true]);
+    rmSync(out);
+    const strict = join(scratch, 'strict.json');
+    writeFileSync(strict, JSON.stringify({ ...(JSON.parse(readFileSync(join(import.meta.dirname, `../../resources/recipes/${name}.json`), 'utf8')) as object), gates: [{ metric: 'bytes', op: '<=', value: 1 }] }));
+    expect([(await edgewise('optimize', model, '-o', out, '--recipe', strict)).code, existsSync(out)]).toEqual([4, false]);
+  });
+
+  test('--portable keeps int8 within 16 bits, and is refused where the recipe makes no int8', async () => {
+    const report = join(scratch, 'r.json');
+    expect((await edgewise('optimize', model, '-o', join(scratch, 'out.onnx'), '--portable', '--report', report)).code).toBe(0);
+    const { recipe, steps } = optimizeReport.parse(JSON.parse(readFileSync(report, 'utf8')));
+    expect(recipe.steps.at(-1)?.options).toMatchObject({ reduceRange: 'where-needed' });
+    expect(steps.at(-1)?.notes.join(' ')).toContain('without VNNI the answers are the same');
+    const refused = await edgewise('optimize', model, '-o', join(scratch, 'other.onnx'), '--portable', '--recipe', 'fp16', '--json');
+    expect([refused.code, refused.out]).toEqual([2, expect.stringContaining('makes no int8')]);
+  });
+
+  test('matmul recipes say what they lack where there is no matrix product that is large enough', async () => {
+    const refused = await edgewise('optimize', model, '-o', join(scratch, 'out.onnx'), '--recipe', 'matmul-int4', '--json');
+    expect([refused.code, refused.out]).toEqual([3, expect.stringContaining('NOT_QUANTIZABLE')]);
+  });
+
   test('readers that go away early: the model is written, and nothing else is left', async () => {
     const output = join(scratch, 'unread.onnx');
     const { child, ended } = launch(['optimize', model, '-o', output, '--recipe', 'simplify', '--json']);

@@ -60,7 +60,8 @@ export async function run(argv: readonly string[], options: RunOptions): Promise
   withData(command('optimize', 'make a model smaller and faster, measure what that cost, and keep both'))
     .argument('<model>', 'an ONNX file')
     .requiredOption('-o, --output <file>', 'where to write the result')
-    .option('--recipe <name|file>', 'a built-in recipe (simplify, int8, int8-accurate) or a recipe file', 'int8')
+    .option('--recipe <name|file>', 'a built-in recipe (simplify, int8, int8-accurate, portable, fp16, matmul-int8, matmul-int4) or a recipe file', 'int8')
+    .option('--portable', 'int8 that answers alike on x86 processors without VNNI, whatever the recipe')
     .addOption(new Option('--samples <n>', 'samples to calibrate on (100)').argParser(integer(1, 100_000)))
     .addOption(new Option('--eval-samples <n>', 'at most so many of the other samples for the measurements (500)').argParser(integer(1, 1_000_000)))
     .option('--report <file>', 'write the report: .json, .html, or both where the name has neither')
@@ -68,7 +69,7 @@ export async function run(argv: readonly string[], options: RunOptions): Promise
     .option('--keep', 'write the model even where a gate of the recipe was not met')
     .option('--external-data', 'write the weights to a file of their own beside the model, OUT.data (always so above 2 GiB)')
     .action(
-      action(async (flags: DataFlags & { output: string; recipe: string; verify: boolean; keep?: boolean; externalData?: boolean; report?: string; evalSamples?: number }, model: string) => {
+      action(async (flags: DataFlags & { output: string; recipe: string; verify: boolean; portable?: boolean; keep?: boolean; externalData?: boolean; report?: string; evalSamples?: number }, model: string) => {
         const { optimize } = await import('./commands/optimize.ts');
         await optimize(model, readFlags(flags), io, options.signal, places.version);
       }),

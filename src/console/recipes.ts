@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { EdgewiseError } from '../base/errors.ts';
 import type { Recipe } from '../contract/records/recipe.ts';
 import type { OptimizeReport } from '../contract/records/report.ts';
-import { builtInRecipes, needsData, parseRecipe, renderReportHtml } from '../engine/recipe/index.ts';
+import { builtInRecipes, needsData, parseRecipe, portableRecipe, renderReportHtml } from '../engine/recipe/index.ts';
 
 export interface ListedRecipe {
   readonly recipe: Recipe;
@@ -47,6 +47,17 @@ export function readRecipe(nameOrFile: string): Recipe {
     throw new EdgewiseError('BAD_RECIPE', `${nameOrFile} is not JSON: ${(error as Error).message}.`, { hint: 'A recipe is a JSON object; see docs/recipes.md.', cause: error });
   }
   return parseRecipe(value);
+}
+
+/**
+ * The same, told to give answers that do not depend on the processor.
+ * @throws EdgewiseError USAGE where the recipe makes no int8; BAD_RECIPE, FILE_UNREADABLE
+ */
+export function readPortableRecipe(nameOrFile: string): Recipe {
+  const recipe = readRecipe(nameOrFile);
+  const portable = portableRecipe(recipe);
+  if (!portable) throw new EdgewiseError('USAGE', `The recipe ${recipe.name} makes no int8, so --portable has nothing to do.`, { hint: 'Leave --portable out: without int8 the answers are the same on all processors but for rounding.' });
+  return portable;
 }
 
 /** The report as one self-contained page. */

@@ -123,7 +123,7 @@ export const en = {
     simplify: 'Removes what does nothing and folds what is constant. Outputs stay the same.',
     int8: 'Simplifies, then computes in 8 bits: about a quarter of the size, and faster on most machines.',
     'int8-accurate': 'As int8, with finer ranges and as many layers in float as it takes to answer like the original. Takes longer to make.',
-    portable: 'As int8, for devices of every kind: layers that could overflow on processors without VNNI get 7-bit weights, so that the answers are the same everywhere.',
+    portable: 'As int8, for devices of every kind: channels that could overflow on processors without VNNI take larger steps, so that the answers are the same everywhere.',
     fp16: 'Stores weights as 16-bit floats: half the size, the same answers, the same speed.',
     'matmul-int8': 'For transformers: matrix products compute in 8 bits, with ranges found while the model runs. Convolutions stay in float.',
     'matmul-int4': 'For transformers with large matrices: weights in 4 bits, a sixth of their size. Needs a runtime that knows MatMulNBits.',

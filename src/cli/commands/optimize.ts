@@ -13,7 +13,7 @@ import { copyOut } from '../../console/models/copy-out.ts';
 import { dataFilesOf } from '../../console/models/model-file.ts';
 import { nameOf, requireFile } from '../../console/models/model-library.ts';
 import { findEntries } from '../../console/processes/entries.ts';
-import { readRecipe, renderReport } from '../../console/recipes.ts';
+import { readPortableRecipe, readRecipe, renderReport } from '../../console/recipes.ts';
 import type { Io } from '../io.ts';
 import type { PreprocessInput } from '../options.ts';
 import { resultObject, summaryLines } from '../report-text.ts';
@@ -30,6 +30,7 @@ export interface OptimizeFlags {
   readonly report?: string;
   readonly threads?: number;
   readonly verify: boolean;
+  readonly portable?: boolean;
   readonly keep?: boolean;
   readonly externalData?: boolean;
 }
@@ -39,7 +40,7 @@ export async function optimize(model: string, flags: OptimizeFlags, io: Io, sign
   await requireFile(model);
   const output = resolve(flags.output);
   checkOutputs(model, flags.output, flags.report);
-  const recipe = readRecipe(flags.recipe);
+  const recipe = flags.portable === true ? readPortableRecipe(flags.recipe) : readRecipe(flags.recipe);
   const entries = findEntries();
   const scratch = await mkdtemp(join(tmpdir(), 'edgewise-'));
   try {

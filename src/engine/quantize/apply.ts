@@ -21,6 +21,8 @@ export interface ApplyOptions {
   readonly biasShift?: (unit: PlannedUnit) => Float32Array | null;
   /** Largest weight integer: 127, or 63 for processors whose u8 x s8 products saturate 16 bits. By node, so that only some are reduced. */
   readonly weightLimit?: (unit: PlannedUnit) => number;
+  /** Smallest scale of each output channel of the unit's weights, or null. */
+  readonly weightFloor?: (unit: PlannedUnit) => Float32Array | null;
   /** The unit's weights as integers, in place of rounding each to its nearest; null: as usual. */
   readonly round?: (unit: PlannedUnit, weights: WeightsToRound) => Int8Array | null;
   /** Activations are s8 with zero point 0. Then nothing saturates at 0, so Relu and Clip stay, between the operator and its QuantizeLinear. */
@@ -64,7 +66,7 @@ export function applyPlan(graph: Graph, plan: QuantizationPlan, params: Readonly
   for (const unit of plan.units) {
     if (unit.kind === 'quantized') for (const index of unit.constants) writer.quantizeConstant(unit.node, index);
   }
-  const scaleFloors = floors(plan, paramsOf);
+  const scaleFloors = floors(plan, paramsOf, options.weightFloor ?? (() => null));
   for (const unit of plan.units) {
     if (!unit.weights) continue;
     const input = paramsOf(unit.node.inputs[0] ?? '');
@@ -109,13 +111,17 @@ function absorb(graph: Graph, node: Node, activation: Node): void {
 }
 
 /** Tied weights have one scale, so it must suit the bias of each place that uses them. */
-function floors(plan: QuantizationPlan, paramsOf: (value: string) => QuantParams): Map<string, Float32Array> {
+function floors(plan: QuantizationPlan, paramsOf: (value: string) => QuantParams, own: (unit: PlannedUnit) => Float32Array | null): Map<string, Float32Array> {
   const result = new Map<string, Float32Array>();
-  for (const { node, weights } of plan.units) {
-    if (!weights?.bias) continue;
-    const floor = weightScaleFloor(biasValues(weights), paramsOf(node.inputs[0] ?? '').scale);
-    const known = result.get(weightKey(weights));
-    result.set(weightKey(weights), known ? floor.map((value, channel) => Math.max(value, known[channel] ?? 0)) : floor);
+  for (const unit of plan.units) {
+    const { node, weights } = unit;
+    if (!weights) continue;
+    const wanted = [weights.bias ? weightScaleFloor(biasValues(weights), paramsOf(node.inputs[0] ?? '').scale) : null, own(unit)];
+    for (const floor of wanted) {
+      if (!floor) continue;
+      const known = result.get(weightKey(weights));
+      result.set(weightKey(weights), known ? floor.map((value, channel) => Math.max(value, known[channel] ?? 0)) : floor);
+    }
   }
   return result;
 }

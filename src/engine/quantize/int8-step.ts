@@ -12,6 +12,7 @@ import { layerErrors, type ValueError } from './layer-error.ts';
 import { goalOptions, rankLayers, searchMixedPrecision, type LayerNoise, type MixedPrecisionResult } from './mixed-precision.ts';
 import type { CalibrationContext } from './probe-model.ts';
 import { sampleCount, someSamples, splitSamples, type SampleSplit } from './sample-split.ts';
+import { describeSaturation, estimateSaturation } from './saturation-estimate.ts';
 import { prepareStaticInt8, quantizedNode, staticInt8Options, type BuildChoice, type PreparedInt8, type QuantizeResult } from './static-int8.ts';
 
 export const int8StepOptions = staticInt8Options.extend({
@@ -37,6 +38,8 @@ export interface Int8StepResult extends QuantizeResult {
   readonly kept: readonly string[];
 }
 
+/** Samples on which the loss on other processors is estimated. */
+const SATURATION_SAMPLES = 8;
 /** Samples on which errors of values are measured. */
 const ERROR_SAMPLES = 4;
 /** Samples that full bias correction and adaptive rounding learn from. */
@@ -101,7 +104,15 @@ class Int8Step {
       warnings.push(`The goal was not met on the calibration samples even with ${found.kept.length} of ${prepared.layers.length} layers in float. The largest error comes in at ${worst ?? 'no single layer'}.`);
     }
     if (worst) notes.push(`The largest error comes in at ${worst}.`);
-    return { model: found.model, changed: true, stats: found.stats, notes, warnings, errors, sensitivity, kept: found.kept };
+    const elsewhere = await this.#onOtherProcessors(found.model);
+    notes.push(...elsewhere.notes);
+    warnings.push(...elsewhere.warnings);
+    return { model: found.model, changed: true, stats: { ...found.stats, ...elsewhere.stats }, notes, warnings, errors, sensitivity, kept: found.kept };
+  }
+
+  async #onOtherProcessors(model: Model): Promise<ReturnType<typeof describeSaturation>> {
+    if (this.#options.scheme !== 'u8s8') return { stats: {}, notes: [], warnings: [] };
+    return describeSaturation(await estimateSaturation(model, this.#judge, { ...this.#part(1, 1), source: someSamples(this.#split.judging, SATURATION_SAMPLES) }));
   }
 
   async #prepare(context: CalibrationContext): Promise<PreparedInt8> {

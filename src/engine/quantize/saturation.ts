@@ -10,7 +10,7 @@ import type { Weights } from './operators.ts';
 import { channelLayout, channelMagnitudes, quantizeS8, symmetricScales } from './quant-params.ts';
 
 /** Sums of two weights beyond this overflow 16 bits at an activation of 255. */
-const LARGEST_PAIR = Math.floor(32767 / 255);
+export const LARGEST_PAIR = Math.floor(32767 / 255);
 const FULL_LIMIT = 127;
 
 /** Share of pairs of neighbouring weights that can overflow; 0 where the layer is safe whatever its input. */
@@ -54,4 +54,24 @@ export function overflowShareOf(integers: Int8Array, { outputs, terms, index }: 
     }
   }
   return pairs === 0 ? 0 : over / pairs;
+}
+
+/**
+ * Smallest scale of each output channel with which no pair of neighbours overflows. Integers may lie up to one beside the quotient (adaptive
+ * rounding), so two weights are kept two below the limit. Null where one scale is shared by products in another order.
+ */
+export function pairFloors(node: Node, weights: Weights): Float32Array | null {
+  const { tensor, axis, alpha } = weights;
+  if (axis === null) return null;
+  const values = tensorFloats(tensor);
+  const { outputs, terms, index } = productOrder(node, tensor.dims);
+  return Float32Array.from({ length: outputs }, (_, output) => {
+    let largest = 0;
+    for (let term = 0; term + 1 < terms; term += 2) {
+      const [first, second] = [values[index(output, term)] as number, values[index(output, term + 1)] as number];
+      // Of unlike signs, one alone stays below 16 bits.
+      if (first > 0 === second > 0) largest = Math.max(largest, Math.abs(first + second));
+    }
+    return (largest * Math.abs(alpha)) / (LARGEST_PAIR - 2);
+  });
 }

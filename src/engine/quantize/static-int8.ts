@@ -17,7 +17,7 @@ import { operatorKind, type Weights } from './operators.ts';
 import { planQuantization, type PlannedUnit } from './plan.ts';
 import type { CalibrationContext } from './probe-model.ts';
 import { asymmetricU8, symmetricS8, type QuantParams } from './quant-params.ts';
-import { overflowShare } from './saturation.ts';
+import { overflowShare, pairFloors } from './saturation.ts';
 
 /** DequantizeLinear has an axis since opset 13. */
 export const MIN_QDQ_OPSET = 13;
@@ -38,7 +38,10 @@ export const staticInt8Options = z.strictObject({
   equalizeLimit: z.number().min(1).default(LARGEST_SCALE),
   /** Takes back what rounding does to the mean of each output: `fast` from the means of the inputs, `full` by measuring the outputs. */
   correctBias: z.enum(['none', 'fast', 'full']).default('fast'),
-  /** Weights in 7 bits, so that sums of two products fit in 16 bits on x86 processors without VNNI: in no layer, where it can happen, in all. */
+  /**
+   * So that sums of two products fit in 16 bits on x86 processors without VNNI: `where-needed` takes larger steps in the channels of which
+   * two neighbours together could pass, and leaves all others as they are; `all` puts all weights in 7 bits.
+   */
   reduceRange: z.enum(['none', 'where-needed', 'all']).default('none'),
 });
 
@@ -146,9 +149,10 @@ export async function prepareWithEach(model: Model, options: StaticInt8Options, 
       const biasShift = (unit: PlannedUnit): Float32Array | null => biasShifts?.get(layerName(unit.node)) ?? null;
       const notes = final.left.filter(({ node }) => !kept?.has(layerName(node))).map(({ node, reason }) => `${describeNode(node)} stays float: ${reason}.`);
       const reduced = new Set(final.units.filter((unit) => unit.weights && isReduced(unit.node, unit.weights, options.reduceRange)).map(({ node }) => node));
-      const weightLimit = ({ node }: PlannedUnit): number => (reduced.has(node) ? REDUCED_LIMIT : FULL_LIMIT);
-      const { stats, layerOutputs } = applyPlan(target, final, params, { inputMean, biasShift, weightLimit, signed, perTensor: options.weights === 'per-tensor', ...(round ? { round } : {}) });
-      return { model: { ...copy, graph: target.toData() }, changed: true, stats: { ...stats, equalized, ...(reduced.size > 0 ? { sevenBit: reduced.size } : {}) }, notes, layerOutputs };
+      const guard = (unit: PlannedUnit): Float32Array | null => (options.reduceRange === 'where-needed' && unit.weights && reduced.has(unit.node) ? pairFloors(unit.node, unit.weights) : null);
+      const weightLimit = (unit: PlannedUnit): number => (reduced.has(unit.node) && (options.reduceRange === 'all' || unit.weights?.axis === null) ? REDUCED_LIMIT : FULL_LIMIT);
+      const { stats, layerOutputs } = applyPlan(target, final, params, { inputMean, biasShift, weightLimit, weightFloor: guard, signed, perTensor: options.weights === 'per-tensor', ...(round ? { round } : {}) });
+      return { model: { ...copy, graph: target.toData() }, changed: true, stats: { ...stats, equalized, ...(reduced.size > 0 ? { guarded: reduced.size } : {}) }, notes, layerOutputs };
     };
     return { float: result, equalized, layers, weightElements, build };
   });

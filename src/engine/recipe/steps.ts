@@ -43,3 +43,10 @@ export function needsData(recipe: Recipe): boolean {
 export function quantizes(recipe: Recipe): boolean {
   return recipe.steps.some(({ step }) => step !== SIMPLIFY && OWN_STEPS[step] !== undefined);
 }
+
+/** The recipe with its int8 steps told to keep sums within 16 bits; null where it has none. */
+export function portableRecipe(recipe: Recipe): Recipe | null {
+  const guarded = (step: string): boolean => step === STATIC_INT8 || step === DYNAMIC_INT8;
+  if (!recipe.steps.some(({ step }) => guarded(step))) return null;
+  return { ...recipe, steps: recipe.steps.map(({ step, options }) => (guarded(step) ? { step, options: { ...options, reduceRange: options?.['reduceRange'] === 'all' ? 'all' : 'where-needed' } } : { step, ...(options ? { options } : {}) })) };
+}
