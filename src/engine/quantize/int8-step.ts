@@ -9,7 +9,7 @@ import { chooseRounding } from './choose-rounding.ts';
 import { measureBiasShifts } from './full-bias-correction.ts';
 import { decibels, Judge } from './judge.ts';
 import { layerErrors, type ValueError } from './layer-error.ts';
-import { goalOptions, rankLayers, searchMixedPrecision, type LayerNoise, type MixedPrecisionResult } from './mixed-precision.ts';
+import { goalOptions, meets, rankLayers, searchMixedPrecision, type LayerNoise, type MixedPrecisionResult } from './mixed-precision.ts';
 import type { CalibrationContext } from './probe-model.ts';
 import { sampleCount, someSamples, splitSamples, type SampleSplit } from './sample-split.ts';
 import { describeSaturation, estimateSaturation } from './saturation-estimate.ts';
@@ -155,20 +155,23 @@ class Int8Step {
   /** Shifts take back errors of layers before them too. Where those became float, the shifts have to be measured again. */
   async #correctAgain(prepared: PreparedInt8, choice: BuildChoice, searched: MixedPrecisionResult): Promise<MixedPrecisionResult> {
     const { learning, judging } = this.#split;
-    if (this.#options.correctBias !== 'full' || searched.kept.length === 0) return searched;
+    const { keepFloat: goal, correctBias } = this.#options;
+    if (correctBias !== 'full' || !goal || searched.kept.length === 0) return searched;
     const float = new Set(searched.kept);
     const { biasShifts: _stale, ...rest } = choice;
     const unshifted = prepared.build({ ...rest, float });
     const biasShifts = await measureBiasShifts(prepared, { ...rest, float }, { ...this.#part(0.8, 0.9), source: someSamples(learning, SHIFT_SAMPLES) });
     const shifted = prepared.build({ ...rest, float, biasShifts });
     const before = decibels(await this.#judge.compare(searched.model, judging));
-    let best = { built: searched as QuantizeResult, noise: before };
-    for (const built of [unshifted, shifted]) {
-      const noise = decibels(await this.#judge.compare(built.model, judging));
-      if (noise > best.noise) best = { built, noise };
+    let best = { model: searched.model, met: searched.met, noise: before };
+    for (const { model } of [unshifted, shifted]) {
+      const verdict = await this.#judge.compare(model, judging, goal.top1Drop !== undefined);
+      const found = { model, met: meets(verdict, goal), noise: decibels(verdict) };
+      // A goal that was met is not given up for less noise.
+      if (found.noise > best.noise && (found.met || !best.met)) best = found;
     }
     this.#notes.push(`Biases beside the layers in float measured again: ${before.toFixed(1)} to ${best.noise.toFixed(1)} dB.`);
-    return { ...searched, model: best.built.model };
+    return { ...searched, model: best.model, met: best.met };
   }
 
   #part(from: number, to: number): CalibrationContext {
