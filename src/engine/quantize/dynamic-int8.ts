@@ -15,7 +15,7 @@ import { DataType, opsetOf, type Model } from '../onnx/types.ts';
 import { copyModel } from '../passes/pipeline.ts';
 import { findProducts, matrixOf, noProducts, productKey, removeUnread, replaceProduct, type MatrixProduct } from './matrix-products.ts';
 import { channelLayout, channelMagnitudes, quantizeS8, symmetricScales } from './quant-params.ts';
-import { overflowShareOf } from './saturation.ts';
+import { overflowShareOf, pairFloorsOf, type ProductOrder } from './saturation.ts';
 
 /** DynamicQuantizeLinear is there since opset 11. */
 export const MIN_DYNAMIC_OPSET = 11;
@@ -25,7 +25,7 @@ export const dynamicInt8Options = z.strictObject({
   exclude: z.array(z.string()).default([]),
   /** One scale for each output column, or one for the whole tensor. */
   weights: z.enum(['per-channel', 'per-tensor']).default('per-channel'),
-  /** Weights in 7 bits, as for static int8. */
+  /** Keeps sums of two products within 16 bits, as for static int8. */
   reduceRange: z.enum(['none', 'where-needed', 'all']).default('none'),
 });
 
@@ -53,12 +53,12 @@ export function quantizeDynamicInt8(model: Model, options: DynamicInt8Options): 
   if (products.length === 0) throw noProducts(left);
   const inputs = new Map<string, DynamicInput>();
   const weights = new Map<string, ProductWeights>();
-  let sevenBit = 0;
+  let guarded = 0;
   for (const product of products) {
     const key = productKey(product);
     let stored = weights.get(key);
     if (!stored) weights.set(key, (stored = writeWeights(graph, product, options)));
-    if (stored.reduced) sevenBit++;
+    if (stored.reduced) guarded++;
     const { integers, scales } = stored;
     replaceProduct(graph, product, (input, output) => {
       let quantized = inputs.get(input);
@@ -75,7 +75,7 @@ export function quantizeDynamicInt8(model: Model, options: DynamicInt8Options): 
   return {
     model: { ...copy, graph: graph.toData() },
     changed: true,
-    stats: { products: products.length, inputs: inputs.size, left: left.length, ...(sevenBit > 0 ? { sevenBit } : {}) },
+    stats: { products: products.length, inputs: inputs.size, left: left.length, ...(guarded > 0 ? { guarded } : {}) },
     notes: left.map(({ node, reason }) => `${describeNode(node)} stays float: ${reason}.`),
   };
 }
@@ -105,15 +105,16 @@ function writeWeights(graph: Graph, product: MatrixProduct, { weights, reduceRan
   const values = matrixOf(product);
   const layout = channelLayout([columns, rows], weights === 'per-tensor' ? null : 0);
   const magnitudes = channelMagnitudes(values, layout);
-  const round = (limit: number): { scales: Float32Array; integers: Int8Array } => {
-    const scales = symmetricScales(magnitudes, limit);
+  const round = (limit: number, floor?: Float32Array): { scales: Float32Array; integers: Int8Array } => {
+    const scales = symmetricScales(magnitudes, limit, floor);
     return { scales, integers: quantizeS8(values, layout, scales, limit) };
   };
+  const order: ProductOrder = { outputs: columns, terms: rows, index: (output, term) => output * rows + term };
   let result = round(reduceRange === 'all' ? REDUCED_LIMIT : FULL_LIMIT);
-  let reduced = reduceRange === 'all';
-  if (reduceRange === 'where-needed' && overflowShareOf(result.integers, { outputs: columns, terms: rows, index: (output, term) => output * rows + term }) > 0) {
-    reduced = true;
-    result = round(REDUCED_LIMIT);
+  const reduced = reduceRange === 'all' || (reduceRange === 'where-needed' && overflowShareOf(result.integers, order) > 0);
+  if (reduced && reduceRange !== 'all') {
+    const floors = pairFloorsOf(values, order);
+    result = round(FULL_LIMIT, weights === 'per-tensor' ? Float32Array.of(floors.reduce((a, b) => Math.max(a, b), 0)) : floors);
   }
   const turned = new Int8Array(values.length);
   for (let row = 0, to = 0; row < rows; row++) for (let column = 0; column < columns; column++, to++) turned[to] = result.integers[column * rows + row] as number;

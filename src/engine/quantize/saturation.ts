@@ -56,15 +56,13 @@ export function overflowShareOf(integers: Int8Array, { outputs, terms, index }: 
   return pairs === 0 ? 0 : over / pairs;
 }
 
-/**
- * Smallest scale of each output channel with which no pair of neighbours overflows. Integers may lie up to one beside the quotient (adaptive
- * rounding), so two weights are kept two below the limit. Null where one scale is shared by products in another order.
- */
-export function pairFloors(node: Node, weights: Weights): Float32Array | null {
-  const { tensor, axis, alpha } = weights;
-  if (axis === null) return null;
-  const values = tensorFloats(tensor);
-  const { outputs, terms, index } = productOrder(node, tensor.dims);
+/** Smallest scale of each output channel with which no pair of neighbours overflows; null where the order of products is not known. */
+export function pairFloors(node: Node, { tensor, axis, alpha }: Weights): Float32Array | null {
+  return axis === null ? null : pairFloorsOf(tensorFloats(tensor), productOrder(node, tensor.dims)).map((floor) => floor * Math.abs(alpha));
+}
+
+/** Integers may lie up to one beside the quotient (adaptive rounding), so two weights are kept two below the limit. */
+export function pairFloorsOf(values: Float32Array, { outputs, terms, index }: ProductOrder): Float32Array {
   return Float32Array.from({ length: outputs }, (_, output) => {
     let largest = 0;
     for (let term = 0; term + 1 < terms; term += 2) {
@@ -72,6 +70,6 @@ export function pairFloors(node: Node, weights: Weights): Float32Array | null {
       // Of unlike signs, one alone stays below 16 bits.
       if (first > 0 === second > 0) largest = Math.max(largest, Math.abs(first + second));
     }
-    return (largest * Math.abs(alpha)) / (LARGEST_PAIR - 2);
+    return largest / (LARGEST_PAIR - 2);
   });
 }
