@@ -34,7 +34,11 @@ export function useCamera(scene: () => Scene, size: Ref<Size>) {
   return {
     camera,
     stop: () => cancelAnimationFrame(gliding),
-    begin: () => set(begin(scene(), size.value, boxCentre(scene(), scene().rows[0]?.[0] ?? 0))),
+    /** At the beginning of the graph, or, where something is to be seen first, there. */
+    begin: (box: number | null) => {
+      set(begin(scene(), size.value, boxCentre(scene(), scene().rows[0]?.[0] ?? 0)));
+      if (box !== null) set(reveal(camera.value, size.value, boxCentre(scene(), box)));
+    },
     fit: () => glide(fit(scene(), size.value)),
     zoomBy: (factor: number) => glide(zoomAt(camera.value, size.value, middle(), camera.value.zoom * factor)),
     zoomAround: (at: Point, factor: number) => {
