@@ -50,6 +50,5 @@ export const modelGraph = z.object({
 });
 
 export type GraphNode = z.infer<typeof graphNode>;
-export type GraphUnit = z.infer<typeof graphUnit>;
 export type GraphPrecision = z.infer<typeof graphPrecision>;
 export type ModelGraph = z.infer<typeof modelGraph>;
