@@ -70,6 +70,6 @@ describe('power cut', () => {
       }
     }
     expect(cuts).toBeGreaterThan(25 * 2 * seeds);
-    console.info(`power cuts, ${nature} model of ${size} bytes: ${cuts}`);
+    process.stdout.write(`power cuts, ${nature} model of ${size} bytes: ${cuts}\n`);
   });
 });
