@@ -43,11 +43,12 @@ export async function calibrate(model: Model, graph: Graph, plan: QuantizationPl
   const isSearched = (value: PlannedValue): boolean => !(value.known.min && value.known.max) && !graph.isInput(value.name);
   const searching = observers.some(searches);
   const ends = !observers.every(searches);
+  const fine = observers.some(({ kind }) => kind === 'entropy');
   const asked = roots.map((value) => ({
     value,
     min: value.known.min || (!ends && isSearched(value)) ? null : probes.add(value.name, 'min'),
     max: value.known.max || (!ends && isSearched(value)) ? null : probes.add(value.name, 'max'),
-    histogram: searching && isSearched(value) ? probes.add(value.name, 'histogram') : null,
+    histogram: searching && isSearched(value) ? probes.add(value.name, fine ? 'fine-histogram' : 'histogram') : null,
   }));
   const means = addMeans(plan, probes);
   const seen = await probes.observe(context);

@@ -34,16 +34,17 @@ export interface CalibrationContext {
 }
 
 /** What can be asked of a value: an end of its range, or a number for each channel (axis 1). */
-const KINDS = { min: 'range', max: 'range', 'channel-magnitude': 'channel-max', 'channel-mean': 'channel-mean', 'row-mean': 'channel-mean', histogram: 'histogram' } as const satisfies Readonly<Record<string, ObservationKind>>;
+const KINDS = { min: 'range', max: 'range', 'channel-magnitude': 'channel-max', 'channel-mean': 'channel-mean', 'row-mean': 'channel-mean', histogram: 'histogram', 'fine-histogram': 'histogram' } as const satisfies Readonly<Record<string, ObservationKind>>;
 
 export type Wanted = keyof typeof KINDS;
 
 /**
  * For a histogram, pictures of more elements than this are looked at through a grid: every third row and column of every channel, or every
  * fifth or seventh where that leaves more. An odd grid meets each phase of what was upsampled by a power of two. Smaller values are taken
- * whole, and ends of a range always are.
+ * whole, and ends of a range always are. A fine histogram is for the entropy search: it compares the shape of neighbouring bins, and numbers
+ * too few make those differ by chance.
  */
-const MOST_ELEMENTS = 1 << 15;
+const MOST_ELEMENTS = { histogram: 1 << 15, 'fine-histogram': 1 << 17 } as const;
 const GRIDS = [3, 5, 7];
 
 interface Chain {
@@ -111,7 +112,8 @@ export class ProbeModel {
         // Rows of [batch, channels]: small enough to be taken as they are.
         return [{ opType: 'Identity' }];
       case 'histogram':
-        return this.#grid(value).flatMap((step) => [{ opType: 'MaxPool', attributes: { kernel_shape: makeInts([1, 1]), strides: makeInts([step, step]) } }, { opType: 'Flatten' }]);
+      case 'fine-histogram':
+        return this.#grid(value, MOST_ELEMENTS[wanted]).flatMap((step) => [{ opType: 'MaxPool', attributes: { kernel_shape: makeInts([1, 1]), strides: makeInts([step, step]) } }, { opType: 'Flatten' }]);
     }
   }
 
@@ -121,14 +123,14 @@ export class ProbeModel {
   }
 
   /** Step of the grid through which a picture is seen; none where it is seen whole. */
-  #grid(value: string): number[] {
+  #grid(value: string, most: number): number[] {
     const shape = this.#shape(value);
     const [channels, ...sides] = (shape?.length === 4 ? shape.slice(1) : []).map((size) => (typeof size === 'number' ? size : 0));
     if (channels === undefined) return [];
     const left = (step: number): number => sides.reduce((product, size) => product * Math.ceil(size / step), channels);
-    if (left(1) <= MOST_ELEMENTS) return [];
+    if (left(1) <= most) return [];
     const possible = GRIDS.filter((step) => sides.every((size) => size >= 2 * step));
-    return [possible.find((step) => left(step) <= MOST_ELEMENTS) ?? possible.at(-1)].filter((step) => step !== undefined);
+    return [possible.find((step) => left(step) <= most) ?? possible.at(-1)].filter((step) => step !== undefined);
   }
 
   /** What was asked for with `add`, by its key. */
