@@ -140,6 +140,8 @@ test('a model of 5,000 nodes opens, is searched and is walked through', async ({
 });
 
 test('a model that is not there is said so', async ({ host: { page } }) => {
+  // The first page leads on to another: only then does an address stay.
+  await expect(page.getByRole('heading', { level: 1, name: 'Optimize' })).toBeVisible();
   await page.evaluate("location.hash = '#/models/nobody/graph'");
   await expect(page.getByText(/no model with the id/)).toBeVisible();
 });

@@ -26,7 +26,7 @@ export async function loadGraphs(id: string, other: string): Promise<Loaded> {
   const report = reports.find((entry) => (other === '' ? entry.toModelId === id : isPair(entry, id, other)));
   const pair = found.toSorted((a, b) => (report ? Number(b.model.id === report.fromModelId) - Number(a.model.id === report.fromModelId) : a.model.createdAt.localeCompare(b.model.createdAt)));
   return {
-    sides: pair.map((side, index) => ({ ...side, role: pair.length === 1 ? 'only' : index === 0 ? 'before' : 'after' })),
+    sides: pair.map((side, index) => Object.assign(side, { role: pair.length === 1 ? ('only' as const) : index === 0 ? ('before' as const) : ('after' as const) })),
     report: report?.report ?? null,
     related: [...new Set(reports.flatMap(({ fromModelId, toModelId }) => [fromModelId, toModelId]))].filter((model) => model !== id),
   };
