@@ -83,6 +83,16 @@ describe('the library', () => {
     expect(facts.layers.map(({ op }) => op)).toContain('Conv');
   });
 
+  test('its graph is for drawing: every node once, in a unit, without weights; a model that is not there is named', async () => {
+    const console = await start();
+    const { id } = await importSmall(console);
+    const graph = await call(console, 'models.graph', { id });
+    expect(graph.nodes).toHaveLength(7);
+    expect(graph.units.flatMap(({ nodes }) => nodes).toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6]);
+    expect(JSON.stringify(graph).length).toBeLessThan(7 * 1000);
+    await expect(call(console, 'models.graph', { id: 'nobody' })).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+
   test('the same bytes again are the same model; others are another', async () => {
     const console = await start();
     const first = await importSmall(console);
