@@ -5,7 +5,7 @@
  *
  * Prints one JSON object. A turn is a process of its own (bench/simplify-turn.ts): it reads the file, rewrites it, and writes the result;
  * turns of the two alternate. `seconds` goes from opening the file to the result on disk, with the program loaded; `processSeconds` has the
- * start of the process and the loading too. Ours checks the model while it reads, and syncs the result to disk; onnxsim does neither.
+ * start of the process and the loading too; `cpuSeconds` is the processors' time of the same stretch as `seconds`. Ours checks the model while it reads, and syncs the result to disk; onnxsim does neither.
  * Neither compares outputs. What that costs is under `proof`: the same rewriting with the outputs compared through the runtime, which
  * has no counterpart in onnxsim. `warmSeconds` is ours in a process that has done it before.
  * onnxsim and the runtime that it calls are installed into bench/reference where they are not there.
@@ -107,6 +107,7 @@ try {
       ours: { ...summary(ours), warmSeconds: spread(turns('ours', from, join(folder, 'ours.onnx'), 6).slice(1).map(total)) },
       onnxsim: summary(theirs),
       timesFaster,
+      timesFasterByCpu: spread(ours.map((turn, index) => (theirs[index] as Turn).cpuMs / turn.cpuMs)),
       timesLessMemory: spread(theirs.map((turn) => turn.peakBytes)).median / spread(ours.map((turn) => turn.peakBytes)).median,
       proof: await prove(from, folder),
       holds: { nodes: reached <= nodes, seconds: seconds <= LIMITS.seconds, peakBytes: peakBytes <= LIMITS.peakBytes, timesFaster: timesFaster.median >= LIMITS.timesFaster },
