@@ -44,6 +44,9 @@ A pass rewrites the graph and leaves the outputs as they were. The header of eac
 result is equal. \`simplify\` runs its passes in the order below until none finds anything more, and can compare the outputs through
 the runtime: a change that alters them is found, undone and named in the report, and the smallest model that shows it is kept beside it.
 
+The bodies of If, Loop and Scan are left as they are: what they read from outside counts as read, and nothing inside is rewritten. Attention is
+only counted: the standard operator for it exists from opset 23, and older runtimes cannot read that.
+
 Order of \`simplify\`: ${simplifyOrder.join(', ')}.
 ${(Object.keys(FAMILIES) as PassFamily[]).map(section).join('')}`;
 }
