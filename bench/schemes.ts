@@ -60,7 +60,7 @@ try {
       const report = join(folder, 'report.json');
       writeFileSync(recipe, JSON.stringify({ version: 1, name: 'scheme', steps: [{ step: 'simplify' }, step] }));
       const args = ['optimize', sharedModel(file), '-o', join(folder, 'out.onnx'), '--recipe', recipe, '--data', sharedDataset(data), '--samples', flags.samples, '--eval-samples', '100', '--report', report, '--json'];
-      execFileSync(process.execPath, [join(import.meta.dirname, '../bin/edgewise.mjs'), ...args], { stdio: ['ignore', 'ignore', 'inherit'] });
+      execFileSync(process.execPath, ['--disable-warning=ExperimentalWarning', join(import.meta.dirname, '../src/cli/index.ts'), ...args], { stdio: ['ignore', 'ignore', 'inherit'] });
       const { output, fidelity, steps } = optimizeReport.parse(JSON.parse(readFileSync(report, 'utf8')));
       const told = steps.at(-1)?.notes.join(' ') ?? '';
       rows.push({ network, scheme, bytes: output.bytes, sqnrDb: fidelity?.sqnrDb ?? null, top1Agreement: fidelity?.top1Agreement ?? null, withoutVnni: /Estimated there on \d+ samples: (\S+ dB signal to noise in place of \S+ dB)/.exec(told)?.[1] ?? null });

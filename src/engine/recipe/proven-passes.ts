@@ -5,6 +5,7 @@
  */
 import { toEdgewiseError } from '../../base/errors.ts';
 import type { Model, NodeData } from '../onnx/types.ts';
+import { passByName } from '../passes/index.ts';
 import { copyModel, runPasses, type PassStep, type RunPassesOptions, type RunPassesResult } from '../passes/pipeline.ts';
 import { smallestFailure } from '../passes/smallest-failure.ts';
 import { createVerifier, type Verifier, type VerifyContext } from './verify.ts';
@@ -36,7 +37,8 @@ const SEARCH_RUNS = 100;
 /**
  * @throws CANCELLED, BAD_RECIPE; RESOURCE_LIMIT, RUNTIME_CRASHED where the model that went in ends the runtime
  */
-export async function provenPasses(model: Model, names: readonly string[], options: ProvenPassesOptions): Promise<ProvenResult> {
+export async function provenPasses(model: Model, names: readonly string[], given: ProvenPassesOptions): Promise<ProvenResult> {
+  const options = { ...given, halves: names.some((name) => passByName(name)?.family === 'precision') };
   const quick = await runPasses(model, names, options);
   if (quick.steps.every((step) => !step.changed)) return { ...quick, failures: [], unable: null };
   const verifier = await createVerifier(model, options);
@@ -76,9 +78,9 @@ async function keepSmallest(pass: string, before: Model, options: ProvenPassesOp
 }
 
 /** On generated numbers; where the piece does not run on its own it shows nothing. */
-async function differs(piece: Model, after: Model, { runner, workspace, signal }: VerifyContext): Promise<boolean> {
+async function differs(piece: Model, after: Model, { runner, workspace, signal, halves = false }: VerifyContext): Promise<boolean> {
   try {
-    const verifier = await createVerifier(piece, { runner, workspace, signal, source: { kind: 'generated', seed: 1, count: 1 } });
+    const verifier = await createVerifier(piece, { runner, workspace, signal, halves, source: { kind: 'generated', seed: 1, count: 1 } });
     return verifier.unable === null && !(await verifier.verify(piece, after, 'piece')).ok;
   } catch (thrown) {
     if (toEdgewiseError(thrown).code === 'CANCELLED') throw thrown;

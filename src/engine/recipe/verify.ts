@@ -14,6 +14,8 @@ export interface VerifyContext {
   readonly runner: InferenceRunner;
   readonly workspace: Workspace;
   readonly source: SampleSource;
+  /** The rewrite rounds to float16 on purpose: float32 outputs are held to what that costs. */
+  readonly halves?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -25,13 +27,14 @@ interface Tolerance {
 }
 
 const SINGLE: Tolerance = { relative: 1e-3, toMaximum: 2e-4, floor: 1e-6 };
+/** 11 bits: one unit in the last place is 1e-3. */
+const HALF: Tolerance = { relative: 1e-2, toMaximum: 4e-3, floor: 1e-4 };
 /** By type of the output; integers of more than 8 bits, booleans and strings must be equal. */
 const TOLERANCES: Readonly<Record<string, Tolerance>> = {
   float32: SINGLE,
   // It crosses as float32, so nothing finer can be seen.
   float64: SINGLE,
-  // 11 bits: one unit in the last place is 1e-3.
-  float16: { relative: 1e-2, toMaximum: 4e-3, floor: 1e-4 },
+  float16: HALF,
   // A quantized value may fall on the other side of a tie.
   int8: { relative: 0, toMaximum: 0, floor: 1 },
   uint8: { relative: 0, toMaximum: 0, floor: 1 },
@@ -71,7 +74,7 @@ export async function createVerifier(original: Model, context: VerifyContext): P
     verify: async (_before, after) => {
       try {
         const outputs = await outputsOf(after, 'candidate', sources.slice(0, references.length), context);
-        const results = references.map((reference, index) => compareOutputs(reference, outputs[index] ?? {}));
+        const results = references.map((reference, index) => compareOutputs(reference, outputs[index] ?? {}, context.halves));
         const maxAbsError = Math.max(...results.map((result) => result.maxAbsError));
         return results.find((result) => !result.ok) ?? { ok: true, maxAbsError, detail: '' };
       } catch (thrown) {
@@ -122,7 +125,7 @@ async function outputsOf(model: Model, name: string, sources: readonly SampleSou
 }
 
 /** Exported for tests. */
-export function compareOutputs(reference: CollectedOutputs, candidate: CollectedOutputs): VerifyResult {
+export function compareOutputs(reference: CollectedOutputs, candidate: CollectedOutputs, halves = false): VerifyResult {
   let maxAbsError = 0;
   let worst: { excess: number; detail: string } | null = null;
   const different = (detail: string): VerifyResult => ({ ok: false, maxAbsError: Number.POSITIVE_INFINITY, detail });
@@ -135,7 +138,8 @@ export function compareOutputs(reference: CollectedOutputs, candidate: Collected
       if (sample.type !== other.type) return different(`the output "${name}" is of type ${other.type}, not ${sample.type}`);
       const at = sample.exact?.findIndex((text, i) => text !== other.exact?.[i]) ?? -1;
       if (at >= 0) return different(`the output "${name}" changed: ${sample.exact?.[at]} became ${other.exact?.[at]} (sample ${index}, element ${at})`);
-      const { relative, toMaximum, floor } = TOLERANCES[sample.type] ?? SINGLE;
+      const tolerance = TOLERANCES[sample.type] ?? SINGLE;
+      const { relative, toMaximum, floor } = halves && tolerance === SINGLE ? HALF : tolerance;
       const least = toMaximum * sample.magnitude + floor;
       for (let i = 0; i < sample.values.length; i++) {
         const [a, b] = [sample.values[i] as number, other.values[i] as number];
