@@ -1,5 +1,6 @@
 /** The whole of static int8 as a recipe runs it: measure, write, keep sensitive layers in float, and say which layer is to blame for what. */
 import { z } from 'zod';
+import { toEdgewiseError } from '../../base/errors.ts';
 import { subProgress } from '../../base/progress.ts';
 import { describeNode } from '../onnx/attributes.ts';
 import type { Model } from '../onnx/types.ts';
@@ -112,7 +113,14 @@ class Int8Step {
 
   async #onOtherProcessors(model: Model): Promise<ReturnType<typeof describeSaturation>> {
     if (this.#options.scheme !== 'u8s8') return { stats: {}, notes: [], warnings: [] };
-    return describeSaturation(await estimateSaturation(model, this.#judge, { ...this.#part(1, 1), source: someSamples(this.#split.judging, SATURATION_SAMPLES) }));
+    try {
+      return describeSaturation(await estimateSaturation(model, this.#judge, { ...this.#part(1, 1), source: someSamples(this.#split.judging, SATURATION_SAMPLES) }));
+    } catch (thrown) {
+      // The model itself is done: what cannot be foretold of others does not take it away.
+      const error = toEdgewiseError(thrown);
+      if (error.code === 'CANCELLED') throw error;
+      return { stats: {}, notes: [`What the file loses on x86 processors without VNNI could not be estimated: ${error.message}`], warnings: [] };
+    }
   }
 
   async #prepare(context: CalibrationContext): Promise<PreparedInt8> {

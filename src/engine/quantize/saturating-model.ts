@@ -13,7 +13,7 @@
  */
 import { intAttribute, makeInt } from '../onnx/attributes.ts';
 import { Graph, type Node } from '../onnx/graph.ts';
-import { inferShapes } from '../onnx/shapes/infer.ts';
+import { inferShapes, type ShapeMap } from '../onnx/shapes/infer.ts';
 import { floatTensor, int64Tensor, tensorBytes, tensorFloats } from '../onnx/tensor.ts';
 import { DataType, type Model, type Tensor } from '../onnx/types.ts';
 import { copyModel } from '../passes/pipeline.ts';
@@ -34,7 +34,7 @@ export interface SaturatingModel {
   readonly layers: readonly SaturatingLayer[];
   /** Integer layers that were looked at. */
   readonly examined: number;
-  /** Layers that can saturate but have too many such pairs to be emulated. */
+  /** Layers that can saturate but have too many such pairs to be emulated, or a result of unknown rank. */
   readonly skipped: readonly string[];
 }
 
@@ -52,14 +52,14 @@ export function saturatingModel(quantized: Model): SaturatingModel {
   const skipped: string[] = [];
   let examined = 0;
   for (const node of graph.sorted()) {
-    const layer = integerLayer(graph, node);
+    const layer = integerLayer(graph, node, shapes);
     if (!layer) continue;
     examined++;
     const pairs = riskyPairs(layer);
     if (pairs.count === 0) continue;
     const name = node.name || (node.outputs[0] ?? '');
     const elements = shapes.get(node.outputs[0] ?? '')?.shape?.reduce<number>((product, size) => product * (typeof size === 'number' ? size : 1), 1) ?? layer.outputs;
-    if (pairs.width * elements > MOST_ELEMENTS) skipped.push(name);
+    if (pairs.width * elements > MOST_ELEMENTS || (node.opType === 'MatMul' && layer.rank === 0)) skipped.push(name);
     else layers.push({ layer: name, possible: pairs.count / pairs.all, share: new Emulation(graph, layer, pairs).add() });
   }
   return { model: { ...copy, graph: graph.toData() }, layers, examined, skipped };
@@ -74,10 +74,12 @@ interface IntegerLayer {
   /** One a output channel. */
   readonly scales: Float32Array;
   readonly outputs: number;
+  /** Dimensions of its result; 0: not known. */
+  readonly rank: number;
 }
 
 /** Undefined for a node that does not multiply u8 activations with constant s8 weights, or adds no pairs. */
-function integerLayer(graph: Graph, node: Node): IntegerLayer | undefined {
+function integerLayer(graph: Graph, node: Node, shapes: ShapeMap): IntegerLayer | undefined {
   if (node.domain !== '' || (node.opType !== 'Conv' && node.opType !== 'Gemm' && node.opType !== 'MatMul')) return undefined;
   const [input, weights] = [0, 1].map((index) => graph.producer(node.inputs[index] ?? ''));
   if (input?.opType !== 'DequantizeLinear' || weights?.opType !== 'DequantizeLinear') return undefined;
@@ -91,7 +93,7 @@ function integerLayer(graph: Graph, node: Node): IntegerLayer | undefined {
   const found = tensorFloats(weightScale);
   const scales = found.length === outputs ? found : new Float32Array(outputs).fill(found[0] ?? 1);
   return {
-    node, dims: stored.dims, outputs, scales, weights: new Int8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+    node, dims: stored.dims, outputs, scales, rank: node.opType === 'Gemm' ? 2 : (shapes.get(node.outputs[0] ?? '')?.shape?.length ?? 0), weights: new Int8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength),
     input: { integers: input.inputs[0] ?? '', zeroName: input.inputs[2] ?? '', scale: tensorFloats(scale)[0] as number, zeroPoint: tensorBytes(zero)[0] as number },
   };
 }
@@ -144,9 +146,9 @@ class Emulation {
     graph.setOutput(node, 0, own);
     const centered = this.#node('DequantizeLinear', [input.integers, this.#floats([], Float32Array.of(1)), input.zeroName]);
     const excess = this.#node('Relu', [node.opType === 'Conv' ? this.#convPairs(centered) : this.#columnPairs(centered)]);
-    const lost = node.opType === 'Conv' ? this.#convSum(excess) : this.#columnSum(excess, own);
+    const lost = node.opType === 'Conv' ? this.#convSum(excess) : this.#columnSum(excess);
     graph.addNode({ opType: 'Add', inputs: [own, lost], outputs: [output] });
-    return this.#share(excess, own);
+    return this.#share(excess);
   }
 
   /** Pair p stands at output * width + place. */
@@ -225,21 +227,19 @@ class Emulation {
     return this.#node('Add', [this.#node('Add', sides), this.#floats([this.#size], this.#biases())]);
   }
 
-  #columnSum(excess: string, own: string): string {
+  #columnSum(excess: string): string {
     const weighted = this.#node('Mul', [excess, this.#floats([this.#size], this.#losses())]);
-    const apart = this.#node('Reshape', [weighted, this.#graph.addInitializer(int64Tensor('pair_shape', [3], [-1, this.#layer.outputs, this.#pairs.width]))]);
-    const axes = this.#graph.addInitializer(int64Tensor('pair_axis', [1], [2]));
-    const sums = this.#node('ReduceSum', [apart, axes], { keepdims: makeInt(0) });
-    return this.#node('Reshape', [sums, this.#node('Shape', [own])]);
+    // Zeros keep a dimension as it is. The layer's own shape is not asked for: the runtime believes declared ones, and those may be stale.
+    const shape = [...Array.from({ length: this.#layer.rank - 1 }, () => 0), this.#layer.outputs, this.#pairs.width];
+    const apart = this.#node('Reshape', [weighted, this.#graph.addInitializer(int64Tensor('pair_shape', [shape.length], shape))]);
+    const axes = this.#graph.addInitializer(int64Tensor('pair_axis', [1], [-1]));
+    return this.#node('ReduceSum', [apart, axes], { keepdims: makeInt(0) });
   }
 
   /** Pairs with an excess, over all pairs of all outputs. */
-  #share(excess: string, own: string): string {
-    const zero = this.#floats([], Float32Array.of(0));
-    const flags = this.#node('Cast', [this.#node('Greater', [excess, zero])], { to: makeInt(DataType.FLOAT) });
-    const count = this.#node('ReduceSum', [flags], { keepdims: makeInt(0) });
-    const elements = this.#node('Cast', [this.#node('Size', [own])], { to: makeInt(DataType.FLOAT) });
-    return this.#node('Div', [count, this.#node('Mul', [elements, this.#floats([], Float32Array.of(this.#pairs.all / this.#layer.outputs))])]);
+  #share(excess: string): string {
+    const flags = this.#node('Cast', [this.#node('Greater', [excess, this.#floats([], Float32Array.of(0))])], { to: makeInt(DataType.FLOAT) });
+    return this.#node('Mul', [this.#node('ReduceMean', [flags], { keepdims: makeInt(0) }), this.#floats([], Float32Array.of(this.#size / this.#pairs.all))]);
   }
 
   #floats(dims: readonly number[], values: Float32Array): string {

@@ -37,6 +37,19 @@ describe('the loss on processors without VNNI', () => {
     expect(saturatingModel(portable.model).layers).toEqual([]);
   });
 
+  it('believes no declared shape: the batch of a model may be another than its file says', async () => {
+    const model = buildModel({
+      inputs: { x: ['batch', 8] },
+      // 128 is what the exporter saw.
+      outputs: { y: { type: 'FLOAT', shape: [128, 4] } },
+      initializers: { w: { dims: [8, 4], values: normals(1, 32, 0.05).map((value) => value + 0.2) }, one: { dims: [4, 4], values: normals(2, 16) } },
+      nodes: [{ op: 'Abs', in: ['x'], out: ['a'] }, { op: 'MatMul', in: ['a', 'w'], out: ['h'], name: 'first' }, { op: 'MatMul', in: ['h', 'one'], out: ['y'] }],
+    });
+    const { stats, notes } = await run(model);
+    expect(stats['saturating']).toBeGreaterThan(0);
+    expect(notes.join(' ')).toMatch(/layers can saturate/);
+  });
+
   it.each(['nearest', 'adaptive'])('portable never saturates with rounding %s, whatever the network', async (rounding) => {
     const { model } = await run(smallNetwork(), { reduceRange: 'where-needed', rounding });
     expect(saturatingModel(model)).toMatchObject({ layers: [], skipped: [] });

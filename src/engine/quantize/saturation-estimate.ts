@@ -33,7 +33,7 @@ const SMALL_LOSS_DB = 0.5;
 /** The estimate as the report tells it. */
 export function describeSaturation({ examined, layers, skipped, loss }: SaturationEstimate): { readonly stats: Readonly<Record<string, number>>; readonly notes: readonly string[]; readonly warnings: readonly string[] } {
   if (examined === 0) return { stats: {}, notes: [], warnings: [] };
-  const left = skipped.length === 0 ? '' : ` Not estimated, since too large: ${skipped.slice(0, 5).join(', ')}.`;
+  const left = skipped.length === 0 ? '' : ` Not estimated, since too large or of unknown shape: ${skipped.slice(0, 5).join(', ')}.`;
   if (!loss) return { stats: {}, notes: [skipped.length === 0 ? 'On x86 processors without VNNI the answers are the same: no two products together can pass 16 bits.' : `On x86 processors without VNNI sums can saturate.${left}`], warnings: [] };
   const { here, there } = loss;
   const worst = layers.toSorted((a, b) => b.observed - a.observed).slice(0, 3).filter(({ observed }) => observed > 0).map(({ layer, observed }) => `${layer} (${percent(observed)})`);
