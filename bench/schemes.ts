@@ -42,7 +42,7 @@ interface Row {
   readonly bytes: number;
   readonly sqnrDb: number | null;
   readonly top1Agreement: number | null;
-  /** Estimated signal to noise on processors without VNNI, as the report tells it; null: the same. */
+  /** Estimated signal to noise on processors without VNNI, as the report tells it; null: the same, or not estimated (only u8s8 is). */
   readonly withoutVnni: string | null;
 }
 
@@ -70,6 +70,6 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 if (flags.markdown) {
-  const lines = rows.map(({ network, scheme, bytes, sqnrDb, top1Agreement, withoutVnni }) => `| ${network} | ${scheme} | ${(bytes / 1e6).toFixed(2)} MB | ${sqnrDb?.toFixed(1) ?? 'equal'} | ${top1Agreement === null ? '' : `${(top1Agreement * 100).toFixed(1)} %`} | ${withoutVnni ?? 'the same'} |`);
+  const lines = rows.map(({ network, scheme, bytes, sqnrDb, top1Agreement, withoutVnni }) => `| ${network} | ${scheme} | ${(bytes / 1e6).toFixed(2)} MB | ${sqnrDb?.toFixed(1) ?? 'equal'} | ${top1Agreement === null ? '' : `${(top1Agreement * 100).toFixed(1)} %`} | ${withoutVnni ?? (scheme.startsWith('u8s8') ? 'the same' : '')} |`);
   console.log(['| network | scheme | size | dB | same answer | estimated without VNNI |', '|---|---|---|---|---|---|', ...lines].join('\n'));
 } else console.log(JSON.stringify({ samples: Number(flags.samples), rows }, null, 2));
