@@ -225,11 +225,11 @@ const PLAIN_LENGTH = 96;
 /** Short plain names skip the decoder, and a view for it, which cost more than the rest of the reader together; undefined for other text. */
 function asciiText(bytes: Uint8Array, from: number, length: number): string | undefined {
   if (length > PLAIN_LENGTH) return undefined;
-  const codes = new Array<number>(length);
+  const codes: number[] = [];
   for (let i = 0; i < length; i++) {
     const code = bytes[from + i] as number;
     if (code >= 0x80) return undefined;
-    codes[i] = code;
+    codes.push(code);
   }
   return String.fromCharCode.apply(null, codes);
 }
