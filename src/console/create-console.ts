@@ -17,6 +17,7 @@ import type { ProcessEntries } from './processes/entries.ts';
 import { renderReport } from './recipes.ts';
 import { createRouter, type Router } from './router.ts';
 import { appHandlers } from './routes/app.ts';
+import { comingHandlers } from './routes/coming.ts';
 import { datasetHandlers } from './routes/datasets.ts';
 import { fileHandlers, type Dialogs } from './routes/files.ts';
 import { jobHandlers } from './routes/jobs.ts';
@@ -105,6 +106,7 @@ export async function createConsole(options: ConsoleOptions): Promise<Console> {
   const machine = machineRecord(version);
   const router = createRouter({
     handlers: {
+      ...comingHandlers(),
       ...appHandlers({ version, host, dataFolder: folder.root, machine, dialogs: dialogs !== undefined }, store, events),
       ...modelHandlers(library, uploads),
       ...recipeHandlers(),

@@ -12,7 +12,7 @@ const version = z.number().int().min(1).max(Number.MAX_SAFE_INTEGER);
 const moment = z.iso.datetime();
 export const sha256Hex = z.string().regex(/^[0-9a-f]{64}$/);
 /** Names of artifacts, workloads, device classes and hardware; never a path, never a name that objects have of their own. */
-const plainName = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/);
+export const plainName = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/);
 const fileName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/);
 const dotted = z.string().regex(/^\d{1,6}(\.\d{1,6}){0,3}$/);
 const MAX_FILE_BYTES = 2 ** 32;

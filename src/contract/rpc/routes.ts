@@ -8,6 +8,8 @@ import { modelFacts, modelRecord } from '../records/model.ts';
 import { recipe } from '../records/recipe.ts';
 import { machineRecord, optimizeReport } from '../records/report.ts';
 import { settings } from '../records/settings.ts';
+import { fleetRoutes } from './fleet-routes.ts';
+import { rolloutRoutes } from './rollout-routes.ts';
 import { defineRoute } from './route.ts';
 
 const none = z.object({}).strict();
@@ -81,6 +83,9 @@ export const routes = {
 
   'settings.get': defineRoute({ input: none, output: settings }),
   'settings.set': defineRoute({ input: settings.partial(), output: settings }),
+
+  ...fleetRoutes,
+  ...rolloutRoutes,
 } as const;
 
 export type Routes = typeof routes;

@@ -1,0 +1,98 @@
+/** Artifacts and rollouts. */
+import { z } from 'zod';
+import { artifactVariant, plainName, sha256Hex } from '../records/artifact.ts';
+import { fleetId } from '../records/fleet.ts';
+import { auditEntry, deviceRollout, deviceRolloutState, rolloutPolicy, rolloutRecord, rolloutWave } from '../records/rollout.ts';
+import { defineRoute } from './route.ts';
+
+const none = z.object({}).strict();
+const byId = z.object({ id: fleetId });
+
+/** A published version of an artifact. */
+export const artifactRecord = z.object({
+  artifact: plainName,
+  version: z.number().int(),
+  /** SHA-256 of the signed manifest: what a device reports as running. */
+  digest: sha256Hex,
+  workload: plainName,
+  modelId: z.string().nullable(),
+  modelName: z.string(),
+  bytes: z.number(),
+  /** What a device that has the version before downloads; null: there is no difference to it. */
+  deltaBytes: z.number().nullable(),
+  packedBytes: z.number(),
+  variants: z.array(artifactVariant.pick({ hardware: true, deviceClasses: true, runtime: true })),
+  issuedAt: z.string(),
+  expiresAt: z.string(),
+  signedBy: z.string(),
+  withdrawn: z.boolean(),
+});
+
+/** A rollout with what a list and a board need of it. */
+export const rolloutSummary = z.object({
+  rollout: rolloutRecord,
+  waves: z.array(rolloutWave.extend({ devices: z.number(), states: z.partialRecord(deviceRolloutState, z.number()) })),
+  devices: z.number(),
+  states: z.partialRecord(deviceRolloutState, z.number()),
+  /** Devices that were not reached yet or hang, by reason: the tail. */
+  tail: z.array(z.object({ reason: z.string(), devices: z.number() })),
+  simulated: z.number(),
+});
+
+export const rolloutDraft = z.object({
+  name: z.string().min(1).max(200),
+  artifact: plainName,
+  version: z.number().int().min(1),
+  filter: z.string().max(2000),
+  policy: rolloutPolicy,
+});
+
+/** A thing that could go wrong, found before anything is sent. */
+export const rolloutRisk = z.object({
+  code: z.enum(['no_target', 'offline', 'no_variant', 'wrong_workload', 'already_installed', 'store_minimum', 'no_window', 'disk', 'in_other_rollout', 'no_baseline', 'slow_link', 'no_gate', 'manifest_expires']),
+  level: z.enum(['stop', 'warn', 'note']),
+  text: z.string(),
+  deviceIds: z.array(fleetId),
+});
+
+export const rolloutAction = z.enum(['submit', 'withdraw', 'approve', 'send_back', 'pause', 'resume', 'accept_and_resume', 'stop', 'roll_back']);
+
+export const rolloutRoutes = {
+  'artifacts.list': defineRoute({ input: none, output: z.array(artifactRecord) }),
+  /** Packs and signs a model of the library as the next version. */
+  'artifacts.publish': defineRoute({
+    input: z.object({ modelId: z.string(), artifact: plainName, workload: plainName, deviceClasses: z.array(plainName).max(64), hardware: z.array(plainName).min(1).max(16), validForDays: z.number().int().min(1).max(3650) }),
+    output: artifactRecord,
+  }),
+  /** No device takes it any more. `confirm` must equal `ARTIFACT VERSION`. */
+  'artifacts.withdraw': defineRoute({ input: z.object({ artifact: plainName, version: z.number().int(), confirm: z.string() }), output: artifactRecord }),
+  'artifacts.keys': defineRoute({
+    input: none,
+    output: z.object({ rootVersion: z.number(), rootExpiresAt: z.string(), roles: z.array(z.object({ role: z.string(), keyIds: z.array(sha256Hex), threshold: z.number(), held: z.boolean() })), freshnessExpiresAt: z.string() }),
+  }),
+
+  'rollouts.list': defineRoute({ input: none, output: z.array(rolloutSummary) }),
+  'rollouts.get': defineRoute({ input: byId, output: rolloutSummary }),
+  'rollouts.devices': defineRoute({ input: byId, output: z.array(deviceRollout) }),
+  /** Whom it would touch, in which wave, and what could go wrong; nothing is written. */
+  'rollouts.preview': defineRoute({
+    input: rolloutDraft,
+    output: z.object({
+      waves: z.array(z.object({ kind: z.enum(['canary', 'wave']), deviceIds: z.array(fleetId), stores: z.number() })),
+      risks: z.array(rolloutRisk),
+      filterError: z.object({ message: z.string(), at: z.number().int() }).nullable(),
+      downloadBytes: z.number(),
+    }),
+  }),
+  'rollouts.create': defineRoute({ input: rolloutDraft, output: rolloutSummary }),
+  /** `confirm` must equal the rollout's name for stop, roll_back and accept_and_resume. `by`: who asks; the approver must be another person. */
+  'rollouts.act': defineRoute({ input: byId.extend({ action: rolloutAction, by: z.string().min(1).max(100), note: z.string().max(1000), confirm: z.string().nullable() }), output: rolloutSummary }),
+  'rollouts.audit': defineRoute({ input: byId, output: z.array(auditEntry) }),
+  'rollouts.auditCsv': defineRoute({ input: byId, output: z.object({ name: z.string(), text: z.string() }) }),
+} as const;
+
+export type ArtifactRecord = z.infer<typeof artifactRecord>;
+export type RolloutSummary = z.infer<typeof rolloutSummary>;
+export type RolloutDraft = z.infer<typeof rolloutDraft>;
+export type RolloutRisk = z.infer<typeof rolloutRisk>;
+export type RolloutAction = z.infer<typeof rolloutAction>;
