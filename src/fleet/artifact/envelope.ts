@@ -61,6 +61,12 @@ function split(type: DocumentType, envelope: Uint8Array): { readonly entries: re
   return { entries, payload: envelope.subarray(start + count * ENTRY) };
 }
 
+/** The document's bytes with their signatures unchecked: for one's own documents, and for a first root, which names the keys that signed it. */
+export function unverifiedDocument(type: DocumentType, envelope: Uint8Array): OpenedDocument {
+  const { payload } = split(type, envelope);
+  return { payload, sha256: sha256(payload) };
+}
+
 /**
  * The document's bytes, when enough of the role's keys have signed them. A key counts once, a key outside the role not at all.
  * @throws ENDLESS_DATA, BAD_DOCUMENT, UNTRUSTED_SIGNATURE

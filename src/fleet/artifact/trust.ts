@@ -2,11 +2,21 @@
 import { EdgewiseError } from '../../base/errors.ts';
 import { type RootDocument, type TrustState } from '../../contract/records/artifact.ts';
 import { parseDocument } from './documents.ts';
-import { openDocument } from './envelope.ts';
+import { openDocument, unverifiedDocument } from './envelope.ts';
 
 /** @param root comes with the device's own program or from its enrolment, over a way that is trusted */
 export function initialTrust(root: RootDocument): TrustState {
   return { format: 1, root, freshness: null, manifests: [], timeFloor: root.issuedAt };
+}
+
+/**
+ * The same from the signed root document that came with the enrolment: it must be signed by a threshold of its own root keys.
+ * @throws ENDLESS_DATA, BAD_DOCUMENT, UNTRUSTED_SIGNATURE
+ */
+export function trustFromRoot(envelope: Uint8Array): TrustState {
+  const root = parseDocument('root', unverifiedDocument('root', envelope));
+  openDocument('root', envelope, root, 'root');
+  return initialTrust(root);
 }
 
 /**
