@@ -51,12 +51,14 @@ export interface AgentLink {
 
 /** The artifact server. Errors: SERVER_BUSY with `retryAfterMs` in its details while it sheds, DOWNLOAD_FAILED for the rest. */
 export interface AgentArtifacts {
-  /** For blobs, at `<url>/v1/blobs/<sha256>`. */
   readonly fetch: Fetch;
+  /** Base for blobs: `<blobsUrl>/<sha256>`. */
+  readonly blobsUrl: string;
   /** @param rootVersion that the device trusts; @param digest of the manifest that is wanted */
   documents(rootVersion: number, digest: string, signal?: AbortSignal): Promise<Pick<UpdateDocuments, 'roots' | 'freshness' | 'manifest'>>;
   /** The time, signed for this nonce of 32 hex digits. */
   time(nonce: string, signal?: AbortSignal): Promise<Uint8Array>;
+  close(): void;
 }
 
 /** One model that is loaded and ready. */
@@ -70,7 +72,7 @@ export interface LoadedModel {
   infer(count: number): Promise<readonly number[]>;
   /** Accuracy on the check set that came with the artifact; null: there is none. */
   check(signal?: AbortSignal): Promise<{ readonly value: number; readonly samples: number } | null>;
-  /** One picture or array from outside. null: this model's runtime takes none. */
+  /** One picture (PNG, JPEG) or NumPy array from outside. @throws BAD_REQUEST and what `infer` throws */
   answer(body: Uint8Array): Promise<ModelAnswer>;
   /** Told once when it ended without having been asked to. */
   onEnd(listener: (error: Error) => void): void;

@@ -26,6 +26,10 @@ export const INSTALL_EVENTS = [
   /** The good slot is the active one again. */
   'restored',
   'cancelled',
+  /** Nobody decided in time what was measured: the candidate stays, and is measured anew when it is wanted. */
+  'postponed',
+  /** Somebody wants the version before, which still lies confirmed in the other slot. */
+  'roll_back',
 ] as const;
 export type InstallEvent = (typeof INSTALL_EVENTS)[number];
 
@@ -44,9 +48,11 @@ const NOTHING: Row = {
   failed: null,
   restored: null,
   cancelled: null,
+  postponed: null,
+  roll_back: null,
 };
 /** At rest: a new offer starts over, anything else is late. */
-const AT_REST: Row = { ...NOTHING, offered: 'downloading' };
+const AT_REST: Row = { ...NOTHING, offered: 'downloading', roll_back: 'rolling_back' };
 /** At work beside the running model: may fail, be called off, or be overtaken by a newer offer. */
 const PREPARING: Row = { ...NOTHING, offered: 'downloading', failed: 'rejected', cancelled: 'idle' };
 
@@ -55,12 +61,13 @@ export const INSTALL_TABLE: Readonly<Record<InstallState, Row>> = {
   downloading: { ...PREPARING, downloaded: 'verifying' },
   verifying: { ...PREPARING, verified: 'staged', delta_failed: 'downloading' },
   staged: { ...PREPARING, proceed: 'benchmarking' },
-  benchmarking: { ...PREPARING, passed: 'swapping' },
+  benchmarking: { ...PREPARING, passed: 'swapping', postponed: 'staged' },
   // From here to the end of confirming a newer offer waits: the way back must stay one step.
   swapping: { ...NOTHING, swapped: 'confirming', failed: 'rejected' },
   confirming: { ...NOTHING, healthy: 'succeeded', failed: 'rolling_back', cancelled: 'rolling_back' },
   succeeded: AT_REST,
   rolling_back: { ...NOTHING, restored: 'rolled_back' },
-  rolled_back: AT_REST,
+  // The other slot holds what it was told to leave: back would be forward.
+  rolled_back: { ...AT_REST, roll_back: null },
   rejected: AT_REST,
 };

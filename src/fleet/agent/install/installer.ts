@@ -8,7 +8,7 @@ import type { InstallDisk } from './disk.ts';
 import { DOWNLOADS, downloadBlob, type DownloadPolicy, type DownloadPorts } from './download.ts';
 import { installRecord, otherSlot, type Candidate, type InstallRecord, type SlotName, type SlotRecord } from './install-record.ts';
 import { INSTALL_TABLE, type InstallEvent, type InstallState } from './install-table.ts';
-import { confirmedIn, fillSlot, noteConfirmed, recordFromSlots, slotFolder, sourceFor, takeFromSlots, verifySlot } from './slots.ts';
+import { confirmedIn, fillSlot, forgetConfirmed, noteConfirmed, recordFromSlots, slotFolder, sourceFor, takeFromSlots, verifySlot } from './slots.ts';
 
 /** A slot as the programs that use it see it. */
 export interface InstalledModel {
@@ -55,6 +55,10 @@ export interface Installer {
   proceed(): Promise<void>;
   /** @throws CONFLICT when there is nothing to call off, or it is too late */
   cancel(): Promise<void>;
+  /** Back to `staged`: what was measured is not used. @throws CONFLICT when nothing is being measured */
+  postpone(): Promise<void>;
+  /** To the version before, from the other slot. @throws NO_GOOD_SLOT where it is not whole and confirmed, CONFLICT while something is under way */
+  rollBack(): Promise<void>;
   /** Waits until the work at hand has come to rest. @throws what kept the record from being written */
   settled(): Promise<InstallRecord>;
   record(): InstallRecord;
@@ -194,10 +198,22 @@ export function createInstaller(ports: InstallerPorts, options: InstallerOptions
     try {
       await verifySlot(disk, good.slot, good.record);
     } catch (error) {
-      return { event: 'restored', change: { active: null, good: null, failure: noGoodSlot(error).toRecord() } };
+      return withoutGood(error);
     }
     await startGood(good);
+    // What was left on purpose must not come back by itself on the day on which the record is lost.
+    await forgetConfirmed(disk, otherSlot(good.slot));
     return { event: 'restored', change: { active: good.slot } };
+  }
+
+  /** A version that was confirmed and is to be left runs on where there is nothing to go back to; a candidate never does. */
+  async function withoutGood(cause: unknown): Promise<Step> {
+    const { active, slots } = record();
+    const failure = noGoodSlot(cause).toRecord();
+    const held = active === null ? null : await confirmedIn(disk, active);
+    if (active === null || held === null) return { event: 'restored', change: { active: null, good: null, failure } };
+    await startGood({ slot: active, folder: disk.absolute(slotFolder(active)), record: held });
+    return { event: 'restored', change: { good: active, slots: active === 'a' ? { ...slots, a: held } : { ...slots, b: held }, failure } };
   }
 
   async function finish(): Promise<null> {
@@ -259,7 +275,7 @@ export function createInstaller(ports: InstallerPorts, options: InstallerOptions
   }
 
   /** One order at a time; what is under way is broken off first, if the order counts at all. */
-  function order(event: InstallEvent, change: () => Change): Promise<void> {
+  function order(event: InstallEvent, change: () => Change | Promise<Change>): Promise<void> {
     const refuse = (): never => {
       throw new EdgewiseError('CONFLICT', `This is not possible while the device is ${record().state}.`, { hint: 'Wait until it has come to rest.', details: { state: record().state, event } });
     };
@@ -268,7 +284,7 @@ export function createInstaller(ports: InstallerPorts, options: InstallerOptions
       controller.abort();
       await work.catch(() => {});
       try {
-        if (!(await apply(event, change()))) refuse();
+        if (!(await apply(event, await change()))) refuse();
       } finally {
         go();
       }
@@ -332,6 +348,17 @@ export function createInstaller(ports: InstallerPorts, options: InstallerOptions
     },
     proceed: () => order('proceed', () => ({})),
     cancel: () => order('cancelled', () => ({ failure: new EdgewiseError('CANCELLED', 'The update was called off.').toRecord() })),
+    postpone: () => order('postponed', () => ({})),
+    rollBack: () =>
+      order('roll_back', async () => {
+        const { active, slots } = record();
+        const before = otherSlot(active);
+        const spare = active === null ? null : await confirmedIn(disk, before);
+        if (spare === null) {
+          throw new EdgewiseError('NO_GOOD_SLOT', 'There is no version before this one on the device, or it is not whole any more.', { hint: 'Roll the version that you want out again, under a higher number.' });
+        }
+        return { good: before, slots: before === 'a' ? { ...slots, a: spare } : { ...slots, b: spare }, candidate: null, failure: null };
+      }),
     async settled() {
       await orders;
       await work;

@@ -116,6 +116,10 @@ export async function noteConfirmed(disk: InstallDisk, slot: SlotName, record: S
   await disk.writeAtomically(confirmationPath(slot), JSON.stringify(record));
 }
 
+export async function forgetConfirmed(disk: InstallDisk, slot: SlotName): Promise<void> {
+  await disk.remove(confirmationPath(slot));
+}
+
 /** What was confirmed in a slot, if that is still there, byte for byte. */
 export async function confirmedIn(disk: InstallDisk, slot: SlotName): Promise<SlotRecord | null> {
   try {

@@ -1,6 +1,7 @@
 /**
  * A device in a process of its own, which kills itself at one chosen point: before or after anything that it does to the disk, the server,
  * the benchmark or the model, and after each state is written down. Prints how many points it passed when it comes to the end.
+ * Without an offer it is told to go back to the version before.
  */
 import { readFileSync } from 'node:fs';
 import { nodeDisk, type InstallDisk } from '../disk.ts';
@@ -8,7 +9,7 @@ import type { Fetch } from '../download.ts';
 import { deviceOn, type Published } from './device.ts';
 
 const [folder = '', url = '', offer = '', at = '0'] = process.argv.slice(2);
-const published = JSON.parse(readFileSync(offer, 'utf8')) as Published;
+const published = offer === '' ? null : (JSON.parse(readFileSync(offer, 'utf8')) as Published);
 let points = 0;
 
 function point(): void {
@@ -58,7 +59,9 @@ host.watch = (model, signal) => around(() => watch(model, signal));
 
 await installer.boot();
 let { state } = await installer.settled();
-if (state !== 'staged') {
+if (published === null) {
+  if (state === 'succeeded') await installer.rollBack();
+} else if (state !== 'staged') {
   await installer.offer(published.accepted, url);
   ({ state } = await installer.settled());
 }
