@@ -6,6 +6,7 @@ import { existsSync, renameSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { EdgewiseError } from '../../base/errors.ts';
 import { migrate } from './migrate.ts';
+import { createArtifactsRepository, type ArtifactsRepository } from './artifacts-repository.ts';
 import { createDatasetsRepository, type DatasetsRepository } from './datasets-repository.ts';
 import { createJobsRepository, type JobsRepository } from './jobs-repository.ts';
 import { createModelsRepository, type ModelsRepository } from './models-repository.ts';
@@ -18,6 +19,7 @@ export interface Store {
   readonly reports: ReportsRepository;
   readonly settings: SettingsRepository;
   readonly datasets: DatasetsRepository;
+  readonly artifacts: ArtifactsRepository;
   /** All or nothing. Not to be nested. */
   transaction<T>(work: () => T): T;
   close(): void;
@@ -60,6 +62,7 @@ function storeOf(database: DatabaseSync): Store {
     reports: createReportsRepository(database),
     settings: createSettingsRepository(database),
     datasets: createDatasetsRepository(database),
+    artifacts: createArtifactsRepository(database),
     transaction(work) {
       database.exec('BEGIN IMMEDIATE');
       try {

@@ -24,8 +24,28 @@ export const artifactRecord = z.object({
   variants: z.array(artifactVariant.pick({ hardware: true, deviceClasses: true, runtime: true })),
   issuedAt: z.string(),
   expiresAt: z.string(),
+  /** Id of the release key. */
   signedBy: z.string(),
   withdrawn: z.boolean(),
+  /** Files as they lie in a slot of a device. */
+  files: z.array(z.object({ name: z.string(), bytes: z.number() })),
+  /** Labelled samples that came along for the devices to measure accuracy on; null: none, and `notes` says why. */
+  checkSamples: z.number().int().nullable(),
+  /** What was included and what not, one sentence each. */
+  notes: z.array(z.string()),
+});
+
+const signingRole = z.enum(['root', 'release', 'freshness']);
+
+/** The keys that sign for the devices. `held`: the private key is in the data folder. */
+export const signingStatus = z.object({
+  /** 0: nothing was published yet; keys are made with the first artifact. */
+  rootVersion: z.number(),
+  rootExpiresAt: z.string().nullable(),
+  roles: z.array(z.object({ role: signingRole, keyIds: z.array(sha256Hex), threshold: z.number(), held: z.boolean() })),
+  freshnessExpiresAt: z.string().nullable(),
+  /** What needs a person: a root that expires and whose key is elsewhere, a key that is missing. */
+  warnings: z.array(z.string()),
 });
 
 /** A rollout with what a list and a board need of it. */
@@ -66,9 +86,13 @@ export const rolloutRoutes = {
   }),
   /** No device takes it any more. `confirm` must equal `ARTIFACT VERSION`. */
   'artifacts.withdraw': defineRoute({ input: z.object({ artifact: plainName, version: z.number().int(), confirm: z.string() }), output: artifactRecord }),
-  'artifacts.keys': defineRoute({
-    input: none,
-    output: z.object({ rootVersion: z.number(), rootExpiresAt: z.string(), roles: z.array(z.object({ role: z.string(), keyIds: z.array(sha256Hex), threshold: z.number(), held: z.boolean() })), freshnessExpiresAt: z.string() }),
+  'artifacts.keys': defineRoute({ input: none, output: signingStatus }),
+  /** Writes the root key to a new file, encrypted with the passphrase, and takes it out of the data folder. `confirm`: `take the root key away`. */
+  'artifacts.exportRoot': defineRoute({ input: z.object({ path: z.string().min(1), passphrase: z.string().min(12).max(1000), confirm: z.string() }), output: signingStatus }),
+  /** New keys for these roles; what is published is signed again. `root`: where the root key was taken away. `confirm`: `new keys`. */
+  'artifacts.rotate': defineRoute({
+    input: z.object({ roles: z.array(signingRole).max(3), root: z.object({ path: z.string().min(1), passphrase: z.string().max(1000) }).nullable(), confirm: z.string() }),
+    output: signingStatus,
   }),
 
   'rollouts.list': defineRoute({ input: none, output: z.array(rolloutSummary) }),
@@ -91,6 +115,7 @@ export const rolloutRoutes = {
   'rollouts.auditCsv': defineRoute({ input: byId, output: z.object({ name: z.string(), text: z.string() }) }),
 } as const;
 
+export type SigningStatus = z.infer<typeof signingStatus>;
 export type ArtifactRecord = z.infer<typeof artifactRecord>;
 export type RolloutSummary = z.infer<typeof rolloutSummary>;
 export type RolloutDraft = z.infer<typeof rolloutDraft>;
