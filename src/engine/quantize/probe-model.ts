@@ -12,7 +12,7 @@ import { modelFiles, saveModel } from '../onnx/save-model.ts';
 import { inferShapes, type ShapeMap } from '../onnx/shapes/infer.ts';
 import { DataType, type Model, type Shape, type ValueInfo } from '../onnx/types.ts';
 import { copyModel } from '../passes/pipeline.ts';
-import { calibrationState, observations, type Observation, type ObservationKind } from './observers/calibration.ts';
+import { calibrationState, observations, type JoinedPart, type Observation, type ObservationKind } from './observers/calibration.ts';
 import { sumResult, type SumResult } from './observers/sum.ts';
 import { reduceResumably } from './resumable-run.ts';
 
@@ -59,6 +59,8 @@ export class ProbeModel {
   readonly #chains: Chain[] = [];
   readonly #kinds: Record<string, ObservationKind> = {};
   readonly #values: string[] = [];
+  readonly #joined: JoinedPart[] = [];
+  #join: NewNode | undefined;
   #shapes: ShapeMap | undefined;
   #named = 0;
 
@@ -71,16 +73,35 @@ export class ProbeModel {
   add(value: string, wanted: Wanted): string {
     const nodes: NewNode[] = [];
     let output = value;
-    for (const { opType, attributes = {} } of this.#chain(value, wanted)) {
+    const width = this.#joinedWidth(value, wanted);
+    for (const { opType, attributes = {} } of this.#chain(value, wanted, width !== null)) {
       const input = output;
-      do output = `probe_${this.#named++}`;
-      while (this.#graph.uniqueName(output) !== output);
+      output = this.#newName();
       nodes.push({ opType, inputs: [input], outputs: [output], attributes });
     }
     this.#chains.push({ value, nodes });
-    this.#output(output);
+    if (width === null) this.#output(output);
+    else this.#joined.push({ name: output, width });
     this.#kinds[output] = KINDS[wanted];
     return output;
+  }
+
+  #newName(): string {
+    let name: string;
+    do name = `probe_${this.#named++}`;
+    while (this.#graph.uniqueName(name) !== name);
+    return name;
+  }
+
+  /** Numbers that are left of a single picture's value; null where it is no such value, or is wanted otherwise. */
+  #joinedWidth(value: string, wanted: Wanted): number | null {
+    if (wanted === 'row-mean' || wanted === 'histogram' || wanted === 'fine-histogram') return null;
+    const shape = this.#shape(value);
+    const [batch, channels] = shape?.length === 4 ? shape : [];
+    // A batch of its own, made inside the model, may be of any size.
+    const single = batch === 1 || (typeof batch === 'string' && this.#graph.inputs.some((input) => input.shape?.[0] === batch));
+    if (!single || typeof channels !== 'number' || channels < 1) return null;
+    return wanted === 'min' ? 1 : channels;
   }
 
   /** Asks for the sum of a value, under the value's own name. */
@@ -95,14 +116,15 @@ export class ProbeModel {
 
   /**
    * Operators that reduce a value inside the runtime. Pools work in the layout that convolutions use; what follows them is no pool, see
-   * `#addNodes`.
+   * `#addNodes`. `joined`: what is left has the shape [1, width].
    */
-  #chain(value: string, wanted: Wanted): readonly { readonly opType: string; readonly attributes?: NewNode['attributes'] }[] {
+  #chain(value: string, wanted: Wanted, joined: boolean): readonly { readonly opType: string; readonly attributes?: NewNode['attributes'] }[] {
     const scalar = { keepdims: makeInt(0) };
     switch (wanted) {
       case 'min':
-        return [{ opType: 'ReduceMin', attributes: scalar }];
+        return joined ? [{ opType: 'ReduceMin' }, { opType: 'Flatten' }] : [{ opType: 'ReduceMin', attributes: scalar }];
       case 'max':
+        if (joined) return [{ opType: 'GlobalMaxPool' }, { opType: 'Flatten' }];
         return this.#shape(value)?.length === 4 ? [{ opType: 'GlobalMaxPool' }, { opType: 'ReduceMax', attributes: scalar }] : [{ opType: 'ReduceMax', attributes: scalar }];
       case 'channel-magnitude':
         return [...(this.#graph.producer(value)?.opType === 'Relu' ? [] : [{ opType: 'Abs' }]), { opType: 'GlobalMaxPool' }, { opType: 'Flatten' }];
@@ -137,7 +159,10 @@ export class ProbeModel {
   async observe(context: CalibrationContext, sessionOptions: SessionOptions = {}): Promise<Readonly<Record<string, Observation>>> {
     const names = Object.keys(this.#kinds);
     if (names.length === 0) return {};
-    const result = await this.#reduce({ name: 'calibration', options: { kinds: this.#kinds }, state: calibrationState }, names, context, sessionOptions);
+    const joined = this.#joinParts();
+    const inside = new Set(this.#joined.map(({ name }) => name));
+    const outputs = [...names.filter((name) => !inside.has(name)), ...Object.keys(joined)];
+    const result = await this.#reduce({ name: 'calibration', options: { kinds: this.#kinds, joined }, state: calibrationState }, outputs, context, sessionOptions);
     return observations(result, this.#kinds);
   }
 
@@ -172,6 +197,15 @@ export class ProbeModel {
     }
   }
 
+  /** What is left of pictures leaves the runtime as one tensor: hundreds of outputs would cost more than what is in them. */
+  #joinParts(): Readonly<Record<string, readonly JoinedPart[]>> {
+    if (this.#joined.length === 0) return {};
+    const output = this.#newName();
+    this.#join = { opType: 'Concat', inputs: this.#joined.map(({ name }) => name), outputs: [output], attributes: { axis: makeInt(1) } };
+    this.#output(output);
+    return { [output]: this.#joined };
+  }
+
   /**
    * The runtime runs a graph backwards from its leaves, the last one first. So the leaves stand in the order of what they read, turned
    * round: then each value is reduced while it is still in the processor's caches, and its memory is free for the next one. (The runtime
@@ -181,6 +215,7 @@ export class ProbeModel {
     const position = new Map(this.#graph.sorted().flatMap((node, index) => node.outputs.map((output) => [output, index] as const)));
     const ordered = this.#chains.toSorted((a, b) => (position.get(b.value) ?? -1) - (position.get(a.value) ?? -1));
     for (const { nodes } of ordered) for (const node of nodes) this.#graph.addNode(node);
+    if (this.#join) this.#graph.addNode(this.#join);
     this.#chains.length = 0;
   }
 }

@@ -27,8 +27,11 @@ const stateJson = z.object({
 
 /** By output name. */
 export const calibrationState = z.record(z.string(), stateJson);
-/** `initial`: what an earlier one gave, to be carried on. */
-export const calibrationOptions = z.strictObject({ kinds: z.record(z.string(), kind), initial: calibrationState.optional() });
+const joinedPart = z.strictObject({ name: z.string(), width: z.number().int().positive() });
+/** One of the values that lie beside each other in an output of shape [1, sum of the widths]. */
+export type JoinedPart = z.output<typeof joinedPart>;
+/** `joined`: by output, what lies in it; `initial`: what an earlier one gave, to be carried on. */
+export const calibrationOptions = z.strictObject({ kinds: z.record(z.string(), kind), joined: z.record(z.string(), z.array(joinedPart)).default({}), initial: calibrationState.optional() });
 
 export interface Observation {
   readonly samples: number;
@@ -64,11 +67,13 @@ interface State {
 
 export class CalibrationReducer implements TensorReducer {
   readonly #kinds: Readonly<Record<string, ObservationKind>>;
+  readonly #joined: Readonly<Record<string, readonly JoinedPart[]>>;
   readonly #states = new Map<string, State>();
 
   constructor(options: unknown) {
-    const { kinds, initial = {} } = calibrationOptions.parse(options);
+    const { kinds, joined, initial = {} } = calibrationOptions.parse(options);
     this.#kinds = kinds;
+    this.#joined = joined;
     for (const [tensor, { channels, histogram, ...numbers }] of Object.entries(initial)) {
       this.#states.set(tensor, { ...numbers, channels: channels && Float64Array.from(channels), histogram: histogram ? Histogram.fromJson(histogram) : null, broken: histogram === null });
     }
@@ -76,6 +81,11 @@ export class CalibrationReducer implements TensorReducer {
 
   add(tensor: string, data: Float32Array, dims: readonly number[]): void {
     if (data.length === 0) return;
+    const joined = this.#joined[tensor];
+    if (joined) {
+      this.#addJoined(joined, data);
+      return;
+    }
     const observed = this.#kinds[tensor] ?? 'range';
     let state = this.#states.get(tensor);
     if (!state) this.#states.set(tensor, (state = { samples: 0, min: Number.POSITIVE_INFINITY, max: Number.NEGATIVE_INFINITY, sum: 0, count: 0, channels: null, histogram: null, broken: false }));
@@ -96,6 +106,17 @@ export class CalibrationReducer implements TensorReducer {
     if (observed !== 'range') addChannels(state, observed, data, dims);
   }
 
+  #addJoined(parts: readonly JoinedPart[], data: Float32Array): void {
+    let from = 0;
+    for (const { name, width } of parts) {
+      const own = data.subarray(from, from + width);
+      from += width;
+      // One number a run, however many channels there are: the mean of the runs' ends is asked for.
+      if ((this.#kinds[name] ?? 'range') === 'range') this.add(name, Float32Array.of(largest(own)), [1]);
+      else this.add(name, own, [1, width]);
+    }
+  }
+
   result(): unknown {
     const plain = (value: number): number | null => (Number.isFinite(value) ? value : null);
     return Object.fromEntries(
@@ -109,6 +130,13 @@ export class CalibrationReducer implements TensorReducer {
       ]),
     );
   }
+}
+
+/** NaN where one is there. */
+function largest(data: Float32Array): number {
+  let most = Number.NEGATIVE_INFINITY;
+  for (let i = 0; i < data.length; i++) most = Math.max(most, data[i] as number);
+  return most;
 }
 
 /** `data` is [batch, channels] or [batch, channels, 1, ...]. */

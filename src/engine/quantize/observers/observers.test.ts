@@ -21,6 +21,22 @@ describe('the calibration observer', () => {
     expect(t?.mean).toBeCloseTo(all.reduce((a, b) => a + b, 0) / 300, 6);
   });
 
+  it('takes apart what came as one, as if each had come alone', () => {
+    const kinds = { top: 'range', mean: 'channel-mean', most: 'channel-max' } as const;
+    const alone = new CalibrationReducer({ kinds });
+    const joined = new CalibrationReducer({ kinds, joined: { all: [{ name: 'mean', width: 3 }, { name: 'top', width: 2 }, { name: 'most', width: 3 }] } });
+    for (const seed of [1, 2, 3]) {
+      const all = normals(seed, 8);
+      joined.add('all', all, [1, 8]);
+      alone.add('mean', all.subarray(0, 3), [1, 3]);
+      alone.add('top', Float32Array.of(Math.max(...all.subarray(3, 5))), []);
+      alone.add('most', all.subarray(5), [1, 3]);
+    }
+    expect(seen(joined, kinds)).toEqual(seen(alone, kinds));
+    joined.add('all', Float32Array.of(0, 0, 0, Number.NaN, 0, 0, 0, 0), [1, 8]);
+    expect(seen(joined, kinds)['top']?.max).toBeNaN();
+  });
+
   it('averages channels over samples and over the pictures of a batch, and takes the largest of each', () => {
     const kinds = { mean: 'channel-mean', max: 'channel-max' } as const;
     const reducer = new CalibrationReducer({ kinds });
