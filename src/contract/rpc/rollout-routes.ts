@@ -21,7 +21,7 @@ export const artifactRecord = z.object({
   /** What a device that has the version before downloads; null: there is no difference to it. */
   deltaBytes: z.number().nullable(),
   packedBytes: z.number(),
-  variants: z.array(artifactVariant.pick({ hardware: true, deviceClasses: true, runtime: true })),
+  variants: z.array(z.object({ hardware: artifactVariant.shape.hardware, deviceClasses: artifactVariant.shape.deviceClasses, runtime: artifactVariant.shape.runtime })),
   issuedAt: z.string(),
   expiresAt: z.string(),
   /** Id of the release key. */
