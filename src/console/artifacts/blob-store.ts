@@ -21,7 +21,8 @@ export function createBlobStore(folder: string): BlobStore {
   return {
     async add(sha256, bytes) {
       const path = pathOf(sha256);
-      if (existsSync(path)) return;
+      // Its name may be newer than the last time that the disk was told of it.
+      if (existsSync(path)) return syncFolder(dirname(path));
       const made = await mkdir(dirname(path), { recursive: true });
       if (made !== undefined) {
         await syncFolder(folder);
