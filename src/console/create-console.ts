@@ -4,6 +4,7 @@ import type { Clock } from '../base/ports.ts';
 import { EdgewiseError } from '../base/errors.ts';
 import type { JobRecord } from '../contract/records/job.ts';
 import { machineRecord } from '../runtime/index.ts';
+import { createArtifactService, type ArtifactService } from './artifacts/artifact-service.ts';
 import { openDataFolder } from './data-folder.ts';
 import { createEventHub, type Events } from './events.ts';
 import { runSampleOnce, type Sample } from './first-run.ts';
@@ -17,6 +18,7 @@ import type { ProcessEntries } from './processes/entries.ts';
 import { renderReport } from './recipes.ts';
 import { createRouter, type Router } from './router.ts';
 import { appHandlers } from './routes/app.ts';
+import { artifactHandlers } from './routes/artifacts.ts';
 import { comingHandlers } from './routes/coming.ts';
 import { datasetHandlers } from './routes/datasets.ts';
 import { fileHandlers, type Dialogs } from './routes/files.ts';
@@ -53,6 +55,7 @@ export interface Console {
   readonly library: ModelLibrary;
   readonly jobs: JobService;
   readonly uploads: Uploads;
+  readonly artifacts: ArtifactService;
   /** A report as a file to keep. @throws NOT_FOUND */
   reportFile(id: string, kind: 'json' | 'html'): { readonly name: string; readonly text: string };
   /** Puts the shipped sample through `int8` where this is the first start. */
@@ -104,6 +107,15 @@ export async function createConsole(options: ConsoleOptions): Promise<Console> {
   });
   const uploads = createUploads(folder.uploads);
   const machine = machineRecord(version);
+  const artifacts = await createArtifactService({
+    store,
+    library,
+    events,
+    folder: folder.artifacts,
+    signingFolder: folder.signing,
+    runtimeVersion: machine.onnxruntime,
+    onFault: (error) => onFault('the signing of artifacts', error),
+  });
   const router = createRouter({
     handlers: {
       ...comingHandlers(),
@@ -113,6 +125,7 @@ export async function createConsole(options: ConsoleOptions): Promise<Console> {
       ...datasetHandlers(library, store, sample),
       ...fileHandlers(dialogs),
       ...jobHandlers(jobs, library, store, now),
+      ...artifactHandlers(artifacts),
     },
     checkOutputs: options.checkOutputs ?? false,
     onFault,
@@ -125,6 +138,7 @@ export async function createConsole(options: ConsoleOptions): Promise<Console> {
     library,
     jobs,
     uploads,
+    artifacts,
     reportFile(id, kind) {
       const found = store.reports.get(id);
       if (found === undefined) throw new EdgewiseError('NOT_FOUND', `There is no report with the id "${id}".`);
@@ -133,7 +147,7 @@ export async function createConsole(options: ConsoleOptions): Promise<Console> {
     },
     firstRun: async () => (sample === undefined ? undefined : runSampleOnce(sample, store, library, jobs, now)),
     close() {
-      closed ??= jobs.close().finally(() => {
+      closed ??= Promise.all([jobs.close(), artifacts.close()]).then(() => {}).finally(() => {
         store.close();
         folder.release();
       });

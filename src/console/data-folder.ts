@@ -22,6 +22,10 @@ export interface DataFolder {
   readonly checkpoints: string;
   /** Files that a page has sent and not imported yet; empty at every start. */
   readonly uploads: string;
+  /** What is published for devices, by content; made when there is something. */
+  readonly artifacts: string;
+  /** Keys that sign for devices; made with the first artifact. */
+  readonly signing: string;
   release(): void;
 }
 
@@ -39,7 +43,7 @@ export function defaultDataFolder(environment: Readonly<Record<string, string | 
  * @throws EdgewiseError CONFLICT where another console holds it, WRITE_FAILED where it cannot be made
  */
 export function openDataFolder(root: string, now: string): DataFolder {
-  const folder = { root, database: join(root, 'edgewise.sqlite'), models: join(root, 'models'), jobs: join(root, 'jobs'), failures: join(root, 'failures'), checkpoints: join(root, 'checkpoints'), uploads: join(root, 'uploads') };
+  const folder = { root, database: join(root, 'edgewise.sqlite'), models: join(root, 'models'), jobs: join(root, 'jobs'), failures: join(root, 'failures'), checkpoints: join(root, 'checkpoints'), uploads: join(root, 'uploads'), artifacts: join(root, 'artifacts'), signing: join(root, 'signing') };
   try {
     mkdirSync(root, { recursive: true, mode: 0o700 });
   } catch (error) {

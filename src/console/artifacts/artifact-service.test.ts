@@ -238,6 +238,21 @@ describe('new keys', () => {
     expect(await update((await publisher()).service, trust, record.digest)).toMatchObject({ outcome: { accepted: { sha256: record.digest } } });
   });
 
+  it('that cannot be read any more: the console starts and says so, and makes no others in their place', async () => {
+    const console = await publisher();
+    await console.service.publish(wish(await modelIn(console, 1)));
+    const id = await modelIn(console, 2);
+    await console.close();
+    writeFileSync(join(root, 'home', 'signing', 'root-1.signed'), 'damaged');
+    const faults: unknown[] = [];
+    const { service } = await publisher({ onFault: (error) => faults.push(error) });
+    expect(faults).toMatchObject([{ code: 'STORE_CORRUPT' }]);
+    expect(service.keys()).toMatchObject({ rootVersion: 0, warnings: [expect.stringContaining('do not follow from each other')] });
+    await expect(service.publish(wish(id))).rejects.toMatchObject({ code: 'STORE_CORRUPT' });
+    await expect(service.firstTrust()).rejects.toMatchObject({ code: 'STORE_CORRUPT' });
+    expect([await service.source.freshness(), readFileSync(join(root, 'home', 'signing', 'root-1.signed'), 'utf8')]).toEqual([null, 'damaged']);
+  });
+
   it('with the root key taken away: publishing goes on, new keys need it', async () => {
     const console = await publisher();
     const { service } = console;

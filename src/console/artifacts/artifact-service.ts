@@ -2,7 +2,7 @@
  * Publishing for the devices. What is served is what one transaction has put into the database: a manifest and, with it, the list that
  * names it. Blobs are on the disk before that; those of a publication that was cut short are swept at the next start.
  */
-import { EdgewiseError } from '../../base/errors.ts';
+import { EdgewiseError, toEdgewiseError } from '../../base/errors.ts';
 import type { ManifestDocument, SigningRole } from '../../contract/records/artifact.ts';
 import type { ArtifactRecord, SigningStatus } from '../../contract/rpc/rollout-routes.ts';
 import { signDocument } from '../../fleet/artifact/documents.ts';
@@ -15,7 +15,7 @@ import type { Store } from '../store/open-store.ts';
 import { artifactContents } from './artifact-contents.ts';
 import { createBlobStore } from './blob-store.ts';
 import { deltaBytes, manifestIn, packArtifact, packedBytes } from './pack-artifact.ts';
-import { openSigningKeys, readSigner } from './signing-keys.ts';
+import { openSigningKeys, readSigner, type SigningKeys } from './signing-keys.ts';
 
 export interface PublishRequest {
   readonly modelId: string;
@@ -84,7 +84,7 @@ export async function createArtifactService(options: ArtifactServiceOptions): Pr
   const { store, library, events, onStep = () => {}, onFault = () => {} } = options;
   const now = options.now ?? Date.now;
   const blobs = createBlobStore(options.folder);
-  const keys = openSigningKeys(options.signingFolder, now);
+  const keys = keysIn(options.signingFolder, now);
   let queue: Promise<unknown> = Promise.resolve();
   let closed = false;
 
@@ -215,7 +215,7 @@ export async function createArtifactService(options: ArtifactServiceOptions): Pr
 
   function status(): SigningStatus {
     const root = keys.root()?.document;
-    if (root === undefined) return { rootVersion: 0, rootExpiresAt: null, roles: [], freshnessExpiresAt: null, warnings: [] };
+    if (root === undefined) return { rootVersion: 0, rootExpiresAt: null, roles: [], freshnessExpiresAt: null, warnings: keys.fault === null ? [] : [keys.fault.message] };
     const days = Math.floor((Date.parse(root.expiresAt) - now()) / DAY_MS);
     const roles = (['root', 'release', 'freshness'] as const).map((role) => ({ role, keyIds: root.roles[role].keyIds, threshold: root.roles[role].threshold, held: keys.holds(role) }));
     const missing = roles.filter(({ role, held }) => role !== 'root' && !held).map(({ role }) => `The private ${role} key is missing: restore it from a backup, or make a new one with the root key.`);
@@ -226,6 +226,7 @@ export async function createArtifactService(options: ArtifactServiceOptions): Pr
   await blobs.sweep(store.artifacts.blobs());
   const tendQuietly = (): void => void alone(tend).catch((error: unknown) => (closed ? undefined : onFault(error)));
   try {
+    if (keys.fault !== null) throw keys.fault;
     signAgain();
   } catch (error) {
     // The console is of use without: keys() says what is missing.
@@ -285,6 +286,20 @@ export async function createArtifactService(options: ArtifactServiceOptions): Pr
       await queue;
     },
   };
+}
+
+/** Keys that cannot be read serve nothing and make nothing; what is there is left as it is. */
+function keysIn(folder: string, now: () => number): SigningKeys & { readonly fault: EdgewiseError | null } {
+  try {
+    return { ...openSigningKeys(folder, now), fault: null };
+  } catch (error) {
+    const fault = toEdgewiseError(error);
+    const refuse = (): never => {
+      throw fault;
+    };
+    const later = (): Promise<never> => Promise.reject(fault);
+    return { root: () => null, rootEnvelope: () => null, holds: () => false, renew: async () => false, signer: refuse, ensure: later, rotate: later, exportRoot: later, fault };
+  }
 }
 
 function defaultEvery(ms: number, action: () => void): () => void {
