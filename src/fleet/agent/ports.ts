@@ -70,8 +70,8 @@ export interface LoadedModel {
    * @returns milliseconds of each inference. @throws RUNTIME_ERROR, RUNTIME_CRASHED, RESOURCE_LIMIT
    */
   infer(count: number): Promise<readonly number[]>;
-  /** Accuracy on the check set that came with the artifact; null: there is none. */
-  check(signal?: AbortSignal): Promise<{ readonly value: number; readonly samples: number } | null>;
+  /** Accuracy on the labelled samples that came with an artifact, its own or another's; null: none came. */
+  check(of: InstalledModel, signal?: AbortSignal): Promise<{ readonly value: number; readonly samples: number } | null>;
   /** One picture (PNG, JPEG) or NumPy array from outside. @throws BAD_REQUEST and what `infer` throws */
   answer(body: Uint8Array): Promise<ModelAnswer>;
   /** Told once when it ended without having been asked to. */
@@ -120,8 +120,11 @@ export interface AgentPorts {
   readonly disk: InstallDisk;
   /** Starts to connect, and keeps trying. */
   readonly connect: (handlers: AgentLinkHandlers) => AgentLink;
-  /** @param url base of the artifact server, as the console told it */
+  /** @param url base of the artifact server; that of `artifactsUrl`, later what the console tells */
   readonly artifacts: (url: string) => AgentArtifacts;
+  readonly artifactsUrl: string;
+  /** The signed root document to begin to trust with; not asked for once something is kept. */
+  readonly firstRoot: () => Promise<Uint8Array>;
   readonly models: ModelRuntime;
   readonly sensors: AgentSensors;
   readonly energy: EnergyMeter | null;
@@ -145,6 +148,8 @@ export interface AgentOptions {
     readonly runs: number;
     /** No more are begun after so long; never fewer than 20 of each. */
     readonly maxMs: number;
+    /** Each of the four stretches at the workload's own pace over which power and temperature are read, where they can be; 0: they are not. */
+    readonly stretchMs: number;
   };
   /** A candidate that was started so often without being confirmed goes back. */
   readonly maxStarts: number;
@@ -160,7 +165,7 @@ export const DEFAULT_AGENT: AgentOptions = {
   frameBatchMs: 0,
   confirmInferences: 20,
   confirmSlowdown: 3,
-  benchmark: { runs: 200, maxMs: 60_000 },
+  benchmark: { runs: 200, maxMs: 60_000, stretchMs: 3000 },
   maxStarts: 3,
   spool: { maxBatches: 500, rowsPerBatch: 100 },
   progressEveryMs: 5000,

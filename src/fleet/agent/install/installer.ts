@@ -38,6 +38,8 @@ export interface InstallerPorts extends DownloadPorts {
   readonly onChange?: (record: InstallRecord) => void;
   /** The good model does not start: nothing here can help, and updates must stay possible. */
   readonly onTrouble?: (error: EdgewiseError) => void;
+  /** The record could not be written; the work waits for `resume`. */
+  readonly onStuck?: (error: EdgewiseError) => void;
 }
 
 export interface InstallerOptions {
@@ -59,9 +61,13 @@ export interface Installer {
   postpone(): Promise<void>;
   /** To the version before, from the other slot. @throws NO_GOOD_SLOT where it is not whole and confirmed, CONFLICT while something is under way */
   rollBack(): Promise<void>;
+  /** Does the effect of the state on the disk once more, after `onStuck`; nothing where nothing is stuck. */
+  resume(): void;
   /** Waits until the work at hand has come to rest. @throws what kept the record from being written */
   settled(): Promise<InstallRecord>;
   record(): InstallRecord;
+  /** Breaks off what is under way, as a kill would, but lets go of everything. */
+  close(): Promise<void>;
 }
 
 const RECORD = 'install.json';
@@ -78,6 +84,7 @@ export function createInstaller(ports: InstallerPorts, options: InstallerOptions
   let work: Promise<void> = Promise.resolve();
   let orders: Promise<unknown> = Promise.resolve();
   let controller = new AbortController();
+  let stuck = false;
 
   function record(): InstallRecord {
     if (current === null) throw new EdgewiseError('INTERNAL', 'The installer was used before it was booted.');
@@ -270,8 +277,13 @@ export function createInstaller(ports: InstallerPorts, options: InstallerOptions
 
   function go(): void {
     controller = new AbortController();
-    work = drive(controller.signal);
-    work.catch(() => {});
+    stuck = false;
+    const own = drive(controller.signal);
+    work = own;
+    own.catch((error: unknown) => {
+      stuck = work === own;
+      if (stuck) ports.onStuck?.(toEdgewiseError(error));
+    });
   }
 
   /** One order at a time; what is under way is broken off first, if the order counts at all. */
@@ -293,15 +305,16 @@ export function createInstaller(ports: InstallerPorts, options: InstallerOptions
     return done;
   }
 
-  async function readRecord(): Promise<InstallRecord> {
+  /** @returns `kept`: this very record is on the disk */
+  async function readRecord(): Promise<{ readonly found: InstallRecord; readonly kept: boolean }> {
     try {
       const text = await disk.readText(RECORD);
       const parsed = installRecord.safeParse(text === null ? null : JSON.parse(text));
-      if (parsed.success) return parsed.data;
+      if (parsed.success) return { found: parsed.data, kept: true };
     } catch (error) {
       if (!(error instanceof SyntaxError)) throw error;
     }
-    return recordFromSlots(disk);
+    return { found: await recordFromSlots(disk), kept: false };
   }
 
   /** The active model, when it is what was signed; else the other one, when that was confirmed once and is whole. */
@@ -325,11 +338,13 @@ export function createInstaller(ports: InstallerPorts, options: InstallerOptions
   return {
     async boot() {
       await disk.makeFolder('slots');
-      const found = await readRecord();
+      const { found, kept } = await readRecord();
       // Confirming and going back look at their slot themselves, and know what to do when it is bad.
       const looksItself = found.state === 'confirming' || found.state === 'rolling_back';
       const sound = looksItself ? found : await withGoodActive(found);
-      await persist(sound);
+      // A device with a full disk starts its model all the same.
+      if (kept && sound === found) current = sound;
+      else await persist(sound);
       const active = modelIn(sound.active);
       if (!looksItself && active !== null) await startGood(active);
       go();
@@ -348,6 +363,9 @@ export function createInstaller(ports: InstallerPorts, options: InstallerOptions
     },
     proceed: () => order('proceed', () => ({})),
     cancel: () => order('cancelled', () => ({ failure: new EdgewiseError('CANCELLED', 'The update was called off.').toRecord() })),
+    resume() {
+      if (stuck) go();
+    },
     postpone: () => order('postponed', () => ({})),
     rollBack: () =>
       order('roll_back', async () => {
@@ -365,6 +383,11 @@ export function createInstaller(ports: InstallerPorts, options: InstallerOptions
       return record();
     },
     record,
+    async close() {
+      controller.abort();
+      await host.stop();
+      await work.catch(() => {});
+    },
   };
 }
 
