@@ -91,7 +91,7 @@ if (flags.markdown) console.log(markdown());
 else console.log(JSON.stringify({ rows }, null, 1));
 
 async function run(network: Network): Promise<void> {
-  const modelPath = join(folder, 'model.onnx');
+  const modelPath = join(folder, 'given.onnx');
   const given = parse(readFileSync(sharedModel(network.file)));
   const model = network.hard ? hardNetwork(await simplify(given), network.hard).model : given;
   writeFileSync(modelPath, Buffer.concat([...encodeModel(model).chunks]));

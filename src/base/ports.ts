@@ -149,6 +149,12 @@ export interface ReduceOptions extends RunOptions {
 }
 
 /** Where a model's weights or activations come from is the runtime's business; the engine sees paths and numbers. */
+export interface Beside {
+  readonly runner: InferenceRunner;
+  /** For each of the two. */
+  readonly threads: number;
+}
+
 export interface InferenceRunner {
   open(modelPath: string, options?: SessionOptions & RunOptions): Promise<InferenceSession>;
   close(session: InferenceSession): Promise<void>;
@@ -170,7 +176,12 @@ export interface InferenceRunner {
     source: SampleSource,
     options?: RunOptions & { readonly minPairs?: number; readonly maxSeconds?: number },
   ): Promise<LatencyComparison>;
-  /** Largest resident memory that the children have used so far. */
+  /**
+   * Another runner with a child of its own, to work at the same time as this one on the same file of so many bytes; it ends with this one.
+   * null where the machine has no second core or not the memory, or where the file is too small to be worth it.
+   */
+  beside?(modelBytes: number): Beside | null;
+  /** Largest resident memory that the children have used so far; of those that worked beside each other, the sum. */
   peakRssBytes(): number;
   /** Ends the children; idempotent. */
   dispose(): Promise<void>;

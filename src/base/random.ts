@@ -1,6 +1,9 @@
-/** Seeded randomness (mulberry32): the same seed gives the same numbers on every machine. Not for secrets. */
-export function seededRandom(seed: number): () => number {
-  let state = seed >>> 0;
+/**
+ * Seeded randomness (mulberry32): the same seed gives the same numbers on every machine. Not for secrets.
+ * @param skip begins after so many numbers
+ */
+export function seededRandom(seed: number, skip = 0): () => number {
+  let state = (seed + Math.imul(skip, 0x6d2b79f5)) >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;
     let t = state;

@@ -49,6 +49,30 @@ export class Histogram {
     return true;
   }
 
+  /**
+   * Both together, in the wider bins of the two. A bin that lies across an edge of those is shared out as if it were filled evenly, so what
+   * comes of it does not depend on where either began by more than that.
+   */
+  merge(other: Histogram): Histogram {
+    if (other.width === 0) return this;
+    if (this.width === 0 || this.width < other.width) return other.merge(this);
+    this.#cover(Math.min(this.min, other.min), Math.max(this.max, other.max));
+    this.zeros += other.zeros;
+    const { counts, low, width } = this;
+    for (let bin = 0; bin < HISTOGRAM_BINS; bin++) {
+      const count = other.counts[bin] as number;
+      if (count === 0) continue;
+      const from = (other.low + bin * other.width - low) / width;
+      const to = from + other.width / width;
+      const first = Math.min(HISTOGRAM_BINS - 1, Math.max(0, Math.floor(from)));
+      const second = Math.min(HISTOGRAM_BINS - 1, first + 1);
+      const over = Math.min(1, Math.max(0, (to - first - 1) / (to - from)));
+      counts[first] = (counts[first] as number) + count * (1 - over);
+      counts[second] = (counts[second] as number) + count * over;
+    }
+    return this;
+  }
+
   toJson(): HistogramJson {
     const { low, width, zeros, min, max } = this;
     return { low, width, zeros, min, max, counts: Array.from(this.counts) };

@@ -44,7 +44,7 @@ export type Wanted = keyof typeof KINDS;
  * whole, and ends of a range always are. A fine histogram is for the entropy search: it compares the shape of neighbouring bins, and numbers
  * too few make those differ by chance.
  */
-const MOST_ELEMENTS = { histogram: 1 << 15, 'fine-histogram': 1 << 17 } as const;
+const MOST_ELEMENTS = { histogram: 1 << 14, 'fine-histogram': 1 << 16 } as const;
 const GRIDS = [3, 5, 7];
 
 interface Chain {
@@ -163,7 +163,7 @@ export class ProbeModel {
     const inside = new Set(this.#joined.map(({ name }) => name));
     const outputs = [...names.filter((name) => !inside.has(name)), ...Object.keys(joined)];
     const result = await this.#reduce({ name: 'calibration', options: { kinds: this.#kinds, joined }, state: calibrationState }, outputs, context, sessionOptions);
-    return observations(result, this.#kinds);
+    return observations(result as readonly unknown[], this.#kinds);
   }
 
   /** Sums over the samples of what was asked for with `addWhole`, by value. */
@@ -172,7 +172,7 @@ export class ProbeModel {
     return sumResult.parse(await this.#reduce({ name: 'sum', options: {} }, this.#values, context));
   }
 
-  /** @param reducer a `state` says that it can go on from what it gave */
+  /** @param reducer a `state` says that it can go on from what it gave, and that the result is one for each part of the samples */
   async #reduce(reducer: { readonly name: string; readonly options: Readonly<Record<string, unknown>>; readonly state?: z.ZodType }, outputs: readonly string[], context: CalibrationContext, sessionOptions: SessionOptions = {}): Promise<unknown> {
     const { runner, workspace, source, signal, progress } = context;
     const graph = this.#graph;
@@ -182,14 +182,14 @@ export class ProbeModel {
     graph.setOutputInfo([...graph.outputs, ...this.#outputs].filter((output) => asked.has(output.name)));
     removeUnread(graph);
     const model: Model = { ...this.#model, graph: graph.toData() };
-    const { path } = await saveModel({ ...workspace, write: (name, chunks) => workspace.write(name, chunks, { scratch: true }) }, FILE, model);
+    const { path, bytes } = await saveModel({ ...workspace, write: (name, chunks) => workspace.write(name, chunks, { scratch: true }) }, FILE, model);
     throwIfAborted(signal);
-    const open = (): Promise<InferenceSession> => runner.open(path, { ...sessionOptions, signal });
     if (reducer.state) {
       const { checkpoints, stateMs } = context;
-      return reduceResumably({ runner, source, progress, signal, checkpoints, stateMs, files: () => modelFiles(model, FILE), open, reducer: { name: reducer.name, options: reducer.options }, state: reducer.state, outputs });
+      const open = (on: InferenceRunner, threads?: number): Promise<InferenceSession> => on.open(path, { ...sessionOptions, ...(threads === undefined ? {} : { threads }), signal });
+      return reduceResumably({ runner, modelBytes: bytes, source, progress, signal, checkpoints, stateMs, files: () => modelFiles(model, FILE), open, reducer: { name: reducer.name, options: reducer.options }, state: reducer.state, outputs });
     }
-    const session = await open();
+    const session = await runner.open(path, { ...sessionOptions, signal });
     try {
       return await runner.reduce(session, source, reducer, outputs, { signal, progress });
     } finally {

@@ -17,6 +17,7 @@ import { planQuantization } from './plan.ts';
 import type { CalibrationContext } from './probe-model.ts';
 
 const COUNT = 1500;
+const HALF = COUNT / 2;
 const generated: SampleSource = { kind: 'generated', seed: 3, count: COUNT };
 const model = smallNetwork();
 let folder: string;
@@ -45,23 +46,25 @@ interface Trial {
   /** Kills the child at the first state of so many samples or more, so many times. */
   readonly kill?: { readonly at: number; readonly times: number };
   readonly cancelAt?: number;
+  /** The second part in a child of its own. */
+  readonly beside?: boolean;
 }
 
 /** A calibration and the number of samples that each of its runs left out. */
-async function trial({ checkpoints, source = generated, model: given = model, observer = { kind: 'entropy' }, kill, cancelAt }: Trial): Promise<{ readonly calibration: Calibration; readonly skips: number[] }> {
+async function trial({ checkpoints, source = generated, model: given = model, observer = { kind: 'entropy' }, kill, cancelAt, beside = false }: Trial): Promise<{ readonly calibration: Calibration; readonly skips: number[] }> {
   const skips: number[] = [];
-  const outcome = await attempt({ ...(checkpoints ? { checkpoints } : {}), source, model: given, observer, ...(kill ? { kill } : {}), ...(cancelAt === undefined ? {} : { cancelAt }) }, skips);
+  const outcome = await attempt({ ...(checkpoints ? { checkpoints } : {}), source, model: given, observer, ...(kill ? { kill } : {}), ...(cancelAt === undefined ? {} : { cancelAt }), beside }, skips);
   if (outcome instanceof EdgewiseError) throw outcome;
   return { calibration: outcome, skips };
 }
 
-async function attempt({ checkpoints, source = generated, model: given = model, observer = { kind: 'entropy' }, kill, cancelAt }: Trial, skips: number[]): Promise<Calibration | EdgewiseError> {
+async function attempt({ checkpoints, source = generated, model: given = model, observer = { kind: 'entropy' }, kill, cancelAt, beside = false }: Trial, skips: number[]): Promise<Calibration | EdgewiseError> {
   let pid: number | undefined;
   let kills = 0;
   const abort = new AbortController();
-  const real = createInferenceRunner({ fork: inferenceForks(() => findEntries().inferenceChild), onChildren: ([first]) => (pid = first) });
+  const real = createInferenceRunner({ fork: inferenceForks(() => findEntries().inferenceChild), onChildren: (pids) => (pid = pids.at(-1)), besideBytes: beside ? 0 : Number.POSITIVE_INFINITY });
   runners.push(real);
-  const runner: InferenceRunner = {
+  const watched = (real: InferenceRunner): InferenceRunner => ({
     ...real,
     reduce: (session, samples, reducer, outputs, options = {}) => {
       skips.push(options.skip ?? 0);
@@ -76,6 +79,13 @@ async function attempt({ checkpoints, source = generated, model: given = model, 
           }
         },
       });
+    },
+  });
+  const runner: InferenceRunner = {
+    ...watched(real),
+    beside: (bytes) => {
+      const found = real.beside?.(bytes) ?? null;
+      return found && { ...found, runner: watched(found.runner) };
     },
   };
   const graph = new Graph(copyModel(given).graph);
@@ -97,10 +107,21 @@ describe('a calibration that is interrupted', () => {
   it('goes on after its child was killed, and finds the same ranges and means bit for bit', async () => {
     const whole = await trial({});
     const resumed = await trial({ kill: { at: 300, times: 1 } });
-    expect(whole.skips).toEqual([0]);
-    expect(resumed.skips).toHaveLength(2);
+    expect(whole.skips).toEqual([0, HALF]);
+    expect(resumed.skips).toHaveLength(3);
     expect(resumed.skips[1]).toBeGreaterThanOrEqual(300);
-    expect(resumed.skips[1]).toBeLessThan(COUNT);
+    expect(resumed.skips[1]).toBeLessThanOrEqual(HALF);
+    expect(resumed.calibration).toEqual(whole.calibration);
+  });
+
+  it('finds the same in two children at a time, also when one of them is killed', async () => {
+    const whole = await trial({});
+    const beside = await trial({ beside: true });
+    expect(beside.skips.toSorted((a, b) => a - b)).toEqual([0, HALF]);
+    expect(beside.calibration).toEqual(whole.calibration);
+    const resumed = await trial({ beside: true, kill: { at: HALF + 100, times: 1 } });
+    expect(resumed.skips).toHaveLength(3);
+    expect(Math.max(...resumed.skips)).toBeGreaterThanOrEqual(HALF + 100);
     expect(resumed.calibration).toEqual(whole.calibration);
   });
 
@@ -131,13 +152,13 @@ describe('what another calibration left', () => {
     const [name, tensor] = [...other.graph.initializers][0] ?? [];
     other.graph.initializers.set(name ?? '', floatTensor(name ?? '', tensor?.dims ?? [], normals(77, (tensor?.dims ?? []).reduce((a, b) => a * b, 1))));
     const few: SampleSource = { kind: 'generated', seed: 3, count: 300 };
-    expect((await trial({ checkpoints, model: other, source: few })).skips).toEqual([0]);
-    expect((await trial({ checkpoints, source: few })).skips).toEqual([0]);
-    expect((await trial({ checkpoints, source: { ...generated, seed: 4, count: 300 } })).skips).toEqual([0]);
-    expect((await trial({ checkpoints, observer: { kind: 'min-max' }, source: few })).skips).toEqual([0]);
+    expect((await trial({ checkpoints, model: other, source: few })).skips).toEqual([0, 150]);
+    expect((await trial({ checkpoints, source: few })).skips).toEqual([0, 150]);
+    expect((await trial({ checkpoints, source: { ...generated, seed: 4, count: 300 } })).skips).toEqual([0, 150]);
+    expect((await trial({ checkpoints, observer: { kind: 'min-max' }, source: few })).skips).toEqual([0, 150]);
     const [file = ''] = readdirSync(store);
-    writeFileSync(join(store, file), '{"state": {"x": 1}, "samples": 200}');
-    expect((await trial({ checkpoints })).skips).toEqual([0]);
+    writeFileSync(join(store, file), '[{"state": {"x": 1}, "samples": 200}, {"samples": 750}]');
+    expect((await trial({ checkpoints })).skips).toEqual([0, HALF]);
   });
 
   it('has a key that changes with the content of the data', async () => {

@@ -37,7 +37,7 @@ export async function runRecipe(options: RunRecipeOptions): Promise<RunRecipeRes
   const { model, steps, warnings: stepWarnings, layers } = await runSteps(options, sources, stages);
 
   stages.enter('write');
-  const written = await saveModel(workspace, 'result.onnx', model, { externalData: options.externalData ?? false });
+  const written = await saveModel(workspace, 'model.onnx', model, { externalData: options.externalData ?? false });
   const outputPath = written.path;
   const output = side(model, written.bytes, await options.hashFile(written.paths));
   const measured = await measure(options, { evaluation: sources.evaluation, labelled, outputPath, stages });

@@ -3,10 +3,10 @@
  * ends by itself rejects what was asked of it with RUNTIME_CRASHED, and the next `open` starts another.
  */
 import { readFileSync } from 'node:fs';
-import { freemem, totalmem } from 'node:os';
+import { availableParallelism, freemem, totalmem } from 'node:os';
 import type { z } from 'zod';
 import { cancelled, EdgewiseError, throwIfAborted, type ErrorRecord } from '../../base/errors.ts';
-import type { InferenceRunner, InferenceSession, ReduceOptions, RunOptions, SampleSource } from '../../base/ports.ts';
+import type { Beside, InferenceRunner, InferenceSession, ReduceOptions, RunOptions, SampleSource } from '../../base/ports.ts';
 import type { InferenceChild } from './channel.ts';
 import { containProcess } from './contain.ts';
 import { reply, results, type BenchResult, type Request } from './messages.ts';
@@ -26,6 +26,8 @@ export interface InferenceRunnerOptions {
   readonly limits?: Partial<InferenceLimits>;
   /** Every living child, told on each change. */
   readonly onChildren?: (pids: readonly number[]) => void;
+  /** A smaller model is not worth a second child. */
+  readonly besideBytes?: number;
 }
 
 /** An InferenceRunner that can also time one model alone. */
@@ -37,6 +39,7 @@ const WATCH_MS = 100;
 /** A process that is being started on a busy machine is not a model that never ends. */
 const START_SECONDS = 30;
 const STATE_MS = 5000;
+const BESIDE_BYTES = 2 ** 20;
 
 export function defaultInferenceLimits(): InferenceLimits {
   return { memoryBytes: Math.max(2 ** 30, Math.min(totalmem() * 0.75, freemem() + 2 ** 30)), quietSeconds: 300, outputBytes: 16_384 };
@@ -88,7 +91,23 @@ export function createInferenceRunner(options: InferenceRunnerOptions): BenchRun
     child.handle.kill();
   };
 
-  const tellChildren = (): void => options.onChildren?.([...living].flatMap(({ handle }) => handle.pid ?? []));
+  let other: InferenceRunner | undefined;
+  let othersChildren: readonly number[] = [];
+  const tellChildren = (): void => options.onChildren?.([...[...living].flatMap(({ handle }) => handle.pid ?? []), ...othersChildren]);
+
+  const beside = (modelBytes: number): Beside | null => {
+    const cores = availableParallelism();
+    // The file is parsed, laid out anew and run: what the first child was seen to need is some three times the file.
+    if (disposed || cores < 2 || modelBytes < (options.besideBytes ?? BESIDE_BYTES) || freemem() < 6 * modelBytes + 2 ** 29) return null;
+    other ??= createInferenceRunner({
+      ...options,
+      onChildren: (pids) => {
+        othersChildren = pids;
+        tellChildren();
+      },
+    });
+    return { runner: other, threads: Math.floor(cores / 2) };
+  };
 
   /** Why a child ended, for one of those who wait for it: a cancel is the own wish of whoever asked for it, and of nobody else. */
   const reasonFor = (child: Child, signal: AbortSignal | undefined): EdgewiseError | undefined => {
@@ -249,9 +268,11 @@ export function createInferenceRunner(options: InferenceRunnerOptions): BenchRun
       const { child, id } = ownerOf(session);
       return ask(child, 'measure latency', { op: 'bench', session: id, source: plain(source), seconds: runOptions.seconds ?? 5 }, results.bench, runOptions);
     },
-    peakRssBytes: () => peak,
+    beside,
+    peakRssBytes: () => peak + (other?.peakRssBytes() ?? 0),
     async dispose() {
       disposed = true;
+      await other?.dispose();
       const gone = [...living].map((child) => new Promise<void>((resolve) => child.handle.onExit(() => resolve())));
       for (const child of living) end(child, cancelled());
       await Promise.all(gone);

@@ -109,8 +109,10 @@ async function* ahead(indices: readonly number[], load: (index: number) => Promi
 }
 
 async function* generated({ seed, count, openSize = 1 }: SampleSource & { kind: 'generated' }, inputs: readonly ValueDescription[], skip: number): AsyncGenerator<Sample> {
-  const random = seededRandom(seed);
-  for (let n = 0; n < count; n++) {
+  // One random number for each element: those of the samples that are left out need not be made.
+  const elements = inputs.reduce((sum, input) => sum + generatedDims(input, openSize).reduce((a, b) => a * b, 1), 0);
+  const random = seededRandom(seed, skip * elements);
+  for (let n = skip; n < count; n++) {
     const feeds: Record<string, Tensor> = {};
     for (const input of inputs) {
       const dims = generatedDims(input, openSize);
@@ -122,8 +124,7 @@ async function* generated({ seed, count, openSize = 1 }: SampleSource & { kind: 
       fillRandom(data, input, random);
       feeds[input.name] = makeTensor(input.type, data, dims);
     }
-    // What is left out is made all the same: the numbers after it depend on it.
-    if (n >= skip) yield { feeds, label: undefined };
+    yield { feeds, label: undefined };
   }
 }
 

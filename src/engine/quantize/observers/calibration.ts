@@ -33,6 +33,8 @@ export type JoinedPart = z.output<typeof joinedPart>;
 /** `joined`: by output, what lies in it; `initial`: what an earlier one gave, to be carried on. */
 export const calibrationOptions = z.strictObject({ kinds: z.record(z.string(), kind), joined: z.record(z.string(), z.array(joinedPart)).default({}), initial: calibrationState.optional() });
 
+type CalibrationState = z.output<typeof stateJson>;
+
 export interface Observation {
   readonly samples: number;
   readonly min: number;
@@ -44,14 +46,30 @@ export interface Observation {
   readonly histogram: Histogram | null;
 }
 
-/** What a state says, by output name. */
-export function observations(state: unknown, kinds: Readonly<Record<string, ObservationKind>>): Readonly<Record<string, Observation>> {
+/** What the states of the parts say together, by output name. */
+export function observations(states: readonly unknown[], kinds: Readonly<Record<string, ObservationKind>>): Readonly<Record<string, Observation>> {
+  const parts = states.map((state) => calibrationState.parse(state));
+  const together: Record<string, CalibrationState> = {};
+  for (const part of parts) {
+    for (const [name, state] of Object.entries(part)) {
+      const before = together[name];
+      together[name] = before === undefined ? state : mergeStates(before, state, kinds[name] ?? 'range');
+    }
+  }
   return Object.fromEntries(
-    Object.entries(calibrationState.parse(state)).map(([name, { samples, min, max, sum, count, channels, histogram }]) => {
+    Object.entries(together).map(([name, { samples, min, max, sum, count, channels, histogram }]) => {
       const scale = kinds[name] === 'channel-mean' ? 1 / samples : 1;
       return [name, { samples, min, max, mean: sum / count, channels: channels && channels.map((value) => value * scale), histogram: histogram ? Histogram.fromJson(histogram) : null }];
     }),
   );
+}
+
+function mergeStates(a: CalibrationState, b: CalibrationState, kind: ObservationKind): CalibrationState {
+  const channels = a.channels && b.channels && a.channels.map((value, c) => (kind === 'channel-max' ? Math.max(value, b.channels?.[c] ?? Number.NaN) : value + (b.channels?.[c] ?? Number.NaN)));
+  const state = { samples: a.samples + b.samples, min: Math.min(a.min, b.min), max: Math.max(a.max, b.max), sum: a.sum + b.sum, count: a.count + b.count, channels };
+  if (a.histogram === undefined || b.histogram === undefined) return state;
+  if (a.histogram === null || b.histogram === null) return { ...state, histogram: null };
+  return { ...state, histogram: Histogram.fromJson(a.histogram).merge(Histogram.fromJson(b.histogram)).toJson() };
 }
 
 interface State {

@@ -8,7 +8,7 @@ import { asymmetricU8, quantizeU8, type Range } from '../quant-params.ts';
 import { CalibrationReducer, observations, type Observation, type ObservationKind } from './calibration.ts';
 
 const viaJson = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
-const seen = (reducer: CalibrationReducer, kinds: Readonly<Record<string, ObservationKind>> = {}): Readonly<Record<string, Observation>> => observations(viaJson(reducer.result()), kinds);
+const seen = (reducer: CalibrationReducer, kinds: Readonly<Record<string, ObservationKind>> = {}): Readonly<Record<string, Observation>> => observations([viaJson(reducer.result())], kinds);
 
 describe('the calibration observer', () => {
   it('finds the extremes and the mean of all samples', () => {
@@ -35,6 +35,44 @@ describe('the calibration observer', () => {
     expect(seen(joined, kinds)).toEqual(seen(alone, kinds));
     joined.add('all', Float32Array.of(0, 0, 0, Number.NaN, 0, 0, 0, 0), [1, 8]);
     expect(seen(joined, kinds)['top']?.max).toBeNaN();
+  });
+
+  it('puts parts of the samples together as if one had seen all', () => {
+    const kinds = { t: 'range', mean: 'channel-mean', most: 'channel-max' } as const;
+    const [all, one, two] = [new CalibrationReducer({ kinds }), new CalibrationReducer({ kinds }), new CalibrationReducer({ kinds })];
+    for (const seed of [1, 2, 3, 4, 5]) {
+      for (const tensor of ['t', 'mean', 'most']) {
+        all.add(tensor, normals(seed, 4), [1, 4]);
+        (seed < 4 ? one : two).add(tensor, normals(seed, 4), [1, 4]);
+      }
+    }
+    const [whole, parts] = [seen(all, kinds), observations([one, two].map((part) => viaJson(part.result())), kinds)];
+    for (const name of ['t', 'mean', 'most']) {
+      expect(parts[name]).toMatchObject({ samples: 5, min: whole[name]?.min, max: whole[name]?.max });
+      expect(parts[name]?.mean).toBeCloseTo(whole[name]?.mean ?? 0, 12);
+      (whole[name]?.channels ?? []).forEach((value, c) => expect(parts[name]?.channels?.[c]).toBeCloseTo(value, 12));
+    }
+    // A value that only one part has seen: in a branch that did not run for the others.
+    expect(observations([viaJson(one.result()), {}], kinds)['t']?.samples).toBe(3);
+  });
+
+  it('merges histograms that began elsewhere: nothing is lost, and the ranges found are nearly those of one', () => {
+    const numbers = Array.from({ length: 6 }, (_, seed) => normals(seed + 1, 20_000, seed === 4 ? 3 : 0));
+    const fill = (some: readonly Float32Array[]): Histogram => {
+      const histogram = new Histogram();
+      for (const data of some) histogram.add(data);
+      return histogram;
+    };
+    const whole = fill(numbers);
+    for (const merged of [fill(numbers.slice(0, 3)).merge(fill(numbers.slice(3))), fill(numbers.slice(3)).merge(fill(numbers.slice(0, 3))), fill(numbers).merge(new Histogram()), new Histogram().merge(fill(numbers))]) {
+      expect(merged.counts.reduce((a, b) => a + b, 0) + merged.zeros).toBeCloseTo(120_000, 6);
+      expect([merged.min, merged.max]).toEqual([whole.min, whole.max]);
+      for (const search of [percentileRange, mseRange, entropyRange]) {
+        const [found, wanted] = [search(merged, 99.9), search(whole, 99.9)];
+        expect(Math.abs(found.max - wanted.max) / wanted.max).toBeLessThan(0.03);
+        expect(Math.abs(found.min - wanted.min) / Math.abs(wanted.min)).toBeLessThan(0.03);
+      }
+    }
   });
 
   it('averages channels over samples and over the pictures of a batch, and takes the largest of each', () => {
