@@ -1,5 +1,5 @@
 /** Certificates for tests of the server and its client: an authority, servers, devices; also bad ones. */
-import './reflect.ts';
+import '../../pki/reflect.ts';
 import { createHash, generateKeyPairSync, webcrypto } from 'node:crypto';
 import {
   BasicConstraintsExtension,
