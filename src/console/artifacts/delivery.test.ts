@@ -17,8 +17,9 @@ import { trustFromRoot } from '../../fleet/artifact/trust.ts';
 import { verifyUpdate, type DeviceFacts } from '../../fleet/artifact/verify.ts';
 import { createArtifactClient, type ArtifactClient } from '../../fleet/link/http/client.ts';
 import { startArtifactServer, type ArtifactServer } from '../../fleet/link/http/server.ts';
-import { issue, testAuthority } from '../../fleet/link/http/testing/certificates.ts';
-import { noEnrolments } from '../../fleet/link/http/testing/serve.ts';
+import { enrol } from '../../fleet/link/http/enrol.ts';
+import { certificateSha256 } from '../../fleet/link/http/pinned-tls.ts';
+import { createAuthority, createDeviceRequest, fingerprintOf, issueDeviceCertificate, issueServerCertificate } from '../../fleet/link/pki/authority.ts';
 import { createInferenceRunner } from '../../runtime/index.ts';
 import { forkInferenceChild } from '../../runtime/testing/fork-child.ts';
 import { createConsole, type Console } from '../create-console.ts';
@@ -62,19 +63,41 @@ beforeAll(async () => {
   float = await call('artifacts.publish', { ...wish, modelId: model.id });
   int8 = await call('artifacts.publish', { ...wish, modelId: made });
 
-  const authority = await testAuthority();
-  const [own, device] = [await issue(authority, { name: 'server', usage: 'server', host: HOST }), await issue(authority, { name: 'device-1', usage: 'device' })];
+  const authority = await createAuthority('Delivery', Date.now());
+  const own = await issueServerCertificate(authority, [HOST], Date.now());
+  const { source, firstTrust } = console.artifacts;
+  const secret = randomBytes(32).toString('base64url');
+  let allowed = '';
   server = await startArtifactServer({
     host: HOST,
     port: 0,
     tls: { keyPem: own.keyPem, certPem: own.certPem, authorityPem: authority.certPem },
-    source: console.artifacts.source,
-    enrolments: noEnrolments,
-    mayFetch: (id) => id === 'device-1',
+    source,
+    enrolments: {
+      request: async (input) => {
+        expect([input.secret, await fingerprintOf(input.csrPem)]).toEqual([secret, input.fingerprint]);
+        const { certPem, fingerprint } = await issueDeviceCertificate(authority, input.csrPem, 'device-1', Date.now());
+        allowed = fingerprint;
+        return {
+          state: 'accepted', deviceId: 'device-1', storeId: 's1', class: 'edge-box', workload: 'customer-flow', certificatePem: certPem, authorityPem: authority.certPem,
+          brokerUrl: 'mqtts://127.0.0.1:1', brokerAuthorityPem: null, artifactsUrl: url, rootBase64: Buffer.from(await firstTrust()).toString('base64'),
+        };
+      },
+      poll: () => Promise.reject(new Error('it does not wait')),
+    },
+    mayFetch: (id, fingerprint) => id === 'device-1' && fingerprint === allowed,
     storeOf: () => null,
   });
-  client = createArtifactClient({ url: `https://${HOST}:${server.port}`, tls: { authority: { pem: authority.certPem }, identity: device } });
-  trust = trustFromRoot(await console.artifacts.firstTrust());
+  const url = `https://${HOST}:${server.port}`;
+  const { keyPem, csrPem, fingerprint } = await createDeviceRequest();
+  const inventory = { agentVersion: '1', hardware: 'linux-x64', cpu: 'test', cores: 1, memoryBytes: 1, freeDiskBytes: 1, os: 'test', accelerators: [], runtimes: [], energy: null };
+  const joined = await enrol({
+    claim: { v: 1, url, ca: certificateSha256(authority.certPem), secret },
+    request: { csrPem, fingerprint, deviceId: null, inventory },
+    signal: new AbortController().signal,
+  });
+  client = createArtifactClient({ url: joined.artifactsUrl, tls: { authority: { pem: joined.authorityPem }, identity: { certPem: joined.certificatePem, keyPem } } });
+  trust = trustFromRoot(Buffer.from(joined.rootBase64, 'base64'));
 }, 60_000);
 afterAll(async () => {
   client.close();

@@ -120,7 +120,7 @@ describe('paths', () => {
 
 describe('who may fetch', () => {
   it('nobody without a certificate of this authority, of a device, that is in force', async () => {
-    const strange = await testAuthority('Test authority');
+    const strange = await testAuthority();
     const day = 86_400_000;
     const bad: readonly [string, Issued | null][] = [
       ['none', null],

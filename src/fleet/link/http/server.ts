@@ -202,7 +202,7 @@ export async function startArtifactServer(options: ArtifactServerOptions): Promi
       maxHeaderSize: 8192,
       headersTimeout: 10_000,
       requestTimeout: 30_000,
-      keepAliveTimeout: 15_000,
+      keepAliveTimeout: 5000,
     },
     (request, response) => {
       answer(request, response).catch((error: unknown) => {

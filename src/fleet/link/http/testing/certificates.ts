@@ -1,18 +1,9 @@
-/** Certificates for tests of the server and its client: an authority, servers, devices; also bad ones. */
-import '../../pki/reflect.ts';
-import { createHash, generateKeyPairSync, webcrypto } from 'node:crypto';
-import {
-  BasicConstraintsExtension,
-  ExtendedKeyUsage,
-  ExtendedKeyUsageExtension,
-  SubjectAlternativeNameExtension,
-  X509CertificateGenerator,
-  type Extension,
-  type X509Certificate,
-} from '@peculiar/x509';
+/** Certificates as the console's authority makes them, and bad ones that it would not. */
+import { createAuthority, type Authority } from '../../pki/authority.ts';
+import { ALGORITHM, fingerprintOfSpki, newKeys } from '../../pki/keys.ts';
+import { BasicConstraintsExtension, ExtendedKeyUsage, ExtendedKeyUsageExtension, SubjectAlternativeNameExtension, X509CertificateGenerator, type Extension } from '../../pki/x509.ts';
 
-
-const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
+export type TestAuthority = Authority;
 
 export interface Issued {
   readonly certPem: string;
@@ -21,38 +12,12 @@ export interface Issued {
   readonly fingerprint: string;
 }
 
-export interface TestAuthority extends Issued {
-  readonly certificate: X509Certificate;
-  readonly keys: webcrypto.CryptoKeyPair;
-}
-
-async function newKeys(): Promise<{ readonly keys: webcrypto.CryptoKeyPair; readonly keyPem: string; readonly fingerprint: string }> {
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const spki = publicKey.export({ type: 'spki', format: 'der' });
-  const keys = {
-    privateKey: await webcrypto.subtle.importKey('pkcs8', privateKey.export({ type: 'pkcs8', format: 'der' }), ALGORITHM, true, ['sign']),
-    publicKey: await webcrypto.subtle.importKey('spki', spki, ALGORITHM, true, ['verify']),
-  } as webcrypto.CryptoKeyPair;
-  const fingerprint = createHash('sha256').update(spki).digest('hex').toUpperCase().match(/../g)?.join(':') ?? '';
-  return { keys, keyPem: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(), fingerprint };
-}
-
-const DAYS = 86_400_000;
-
-export async function testAuthority(name = 'Test authority'): Promise<TestAuthority> {
-  const { keys, keyPem, fingerprint } = await newKeys();
-  const certificate = await X509CertificateGenerator.createSelfSigned({
-    name: `CN=${name}`,
-    keys,
-    notBefore: new Date(Date.now() - DAYS),
-    notAfter: new Date(Date.now() + 30 * DAYS),
-    signingAlgorithm: ALGORITHM,
-    extensions: [new BasicConstraintsExtension(true, 0, true)],
-  });
-  return { certificate, keys, certPem: certificate.toString('pem'), keyPem, fingerprint };
+export function testAuthority(): Promise<TestAuthority> {
+  return createAuthority('Test authority', Date.now());
 }
 
 export interface Wish {
+  /** Goes into the certificate as it is. */
   readonly name: string;
   readonly usage: 'server' | 'device' | 'none';
   readonly host?: string;
@@ -60,20 +25,22 @@ export interface Wish {
   readonly notAfter?: Date;
 }
 
+const DAY_MS = 86_400_000;
+
 export async function issue(authority: TestAuthority, wish: Wish): Promise<Issued> {
-  const { keys, keyPem, fingerprint } = await newKeys();
+  const { pair, keyPem } = await newKeys();
   const extensions: Extension[] = [new BasicConstraintsExtension(false)];
   if (wish.usage !== 'none') extensions.push(new ExtendedKeyUsageExtension([wish.usage === 'server' ? ExtendedKeyUsage.serverAuth : ExtendedKeyUsage.clientAuth]));
   if (wish.host !== undefined) extensions.push(new SubjectAlternativeNameExtension([{ type: /^[\d.]+$/.test(wish.host) ? 'ip' : 'dns', value: wish.host }]));
   const certificate = await X509CertificateGenerator.create({
     subject: `CN=${wish.name}`,
     issuer: authority.certificate.subject,
-    publicKey: keys.publicKey,
-    signingKey: authority.keys.privateKey,
+    publicKey: pair.publicKey,
+    signingKey: authority.keys.pair.privateKey,
     signingAlgorithm: ALGORITHM,
-    notBefore: wish.notBefore ?? new Date(Date.now() - DAYS),
-    notAfter: wish.notAfter ?? new Date(Date.now() + 10 * DAYS),
+    notBefore: wish.notBefore ?? new Date(Date.now() - DAY_MS),
+    notAfter: wish.notAfter ?? new Date(Date.now() + 10 * DAY_MS),
     extensions,
   });
-  return { certPem: certificate.toString('pem'), keyPem, fingerprint };
+  return { certPem: certificate.toString('pem'), keyPem, fingerprint: fingerprintOfSpki(certificate.publicKey.rawData) };
 }
