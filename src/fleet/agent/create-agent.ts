@@ -165,9 +165,13 @@ export function createAgent(identity: AgentIdentity, ports: AgentPorts, given: P
   function configure(version: number, values: DesiredValues): void {
     const { store, session } = known();
     if (version <= store.current().desired.version) return;
-    store.update((state) => ({ ...state, desired: { version, values: { ...state.desired.values, ...values } } })).catch((error: unknown) => ports.log(`desired values could not be kept: ${toEdgewiseError(error).message}`));
+    const kept = store.update((state) => ({ ...state, desired: { version, values: { ...state.desired.values, ...values } } }));
     applyDesired();
-    session.announce();
+    // Told once it is kept: what a device says that it has taken over survives its restart.
+    kept.then(
+      () => session.announce(),
+      (error: unknown) => ports.log(`desired values could not be kept: ${toEdgewiseError(error).message}`),
+    );
   }
 
   const desired = (): { readonly telemetryEveryMs: number; readonly framesPerS: number } => {

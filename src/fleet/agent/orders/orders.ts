@@ -178,7 +178,7 @@ export function createOrders(ports: OrdersPorts): Orders {
 
   async function rollBack(order: AgentTask): Promise<void> {
     preparing?.abort();
-    while (installer.record().state === 'swapping' && !stopped) await nextState();
+    await untilSwapped();
     const { state, candidate } = installer.record();
     const mine = candidate?.manifestSha256 === order.digest;
     if (state === 'rolling_back') return;
@@ -196,8 +196,11 @@ export function createOrders(ports: OrdersPorts): Orders {
     }
   }
 
-  function nextState(): Promise<void> {
-    return new Promise((resolve) => waiting.add(resolve));
+  /** Halfway there is no way back: the swap ends first, by itself. */
+  async function untilSwapped(): Promise<void> {
+    if (installer.record().state !== 'swapping' || stopped) return;
+    await new Promise<void>((resolve) => waiting.add(resolve));
+    await untilSwapped();
   }
 
   function prepare(order: AgentTask): void {
