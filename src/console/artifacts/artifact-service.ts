@@ -91,11 +91,15 @@ export async function createArtifactService(options: ArtifactServiceOptions): Pr
   /** One after the other: publications, and changes of keys. */
   function alone<T>(work: () => Promise<T>): Promise<T> {
     const done = queue.then(() => {
-      if (closed) throw new EdgewiseError('CANCELLED', 'The console is closing.');
+      goOn();
       return work();
     });
     queue = done.catch(() => {});
     return done;
+  }
+
+  function goOn(): void {
+    if (closed) throw new EdgewiseError('CANCELLED', 'The console is closing.');
   }
 
   /** Signs the list of what is current; to be called in the transaction that has changed it. */
@@ -161,6 +165,7 @@ export async function createArtifactService(options: ArtifactServiceOptions): Pr
     const before = current.filter(({ record }) => record.artifact === artifact).slice(-BASES).reverse().map(({ envelope }) => manifestIn(envelope));
     const packed = await packArtifact(contents, before, blobs);
     onStep('packed');
+    goOn();
     for (const [sha256, bytes] of packed.blobs) {
       await blobs.add(sha256, bytes);
       onStep('blob');
@@ -227,6 +232,7 @@ export async function createArtifactService(options: ArtifactServiceOptions): Pr
   const tendQuietly = (): void => void alone(tend).catch((error: unknown) => (closed ? undefined : onFault(error)));
   try {
     if (keys.fault !== null) throw keys.fault;
+    await keys.renew();
     signAgain();
   } catch (error) {
     // The console is of use without: keys() says what is missing.

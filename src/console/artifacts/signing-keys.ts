@@ -103,7 +103,7 @@ export function openSigningKeys(folder: string, now: () => number): SigningKeys 
     if (old.filter(({ keyId }) => document.roles.root.keyIds.includes(keyId)).length < document.roles.root.threshold) {
       throw new EdgewiseError('FORBIDDEN', offline === undefined ? 'The root key is not in the data folder: it was taken away.' : 'This is another key than the root key.', { hint: `Give the file of the root key ${document.roles.root.keyIds.join(', ')} and its passphrase.` });
     }
-    const fresh = await Promise.all(roles.map(async (role) => ({ role, signer: generateSigner() })));
+    const fresh = [...new Set(roles)].map((role) => ({ role, signer: generateSigner() }));
     for (const { signer } of fresh) await save(signer.privateKey, signer.keyId);
     const roleOf = (role: SigningRole): RootDocument['roles'][SigningRole] => {
       const made = fresh.filter((each) => each.role === role).map(({ signer }) => signer.keyId);

@@ -26,6 +26,8 @@ export function certificateSha256(pem: string): string {
   return createHash('sha256').update(new X509Certificate(pem).raw).digest('hex');
 }
 
+/** For the connection and its handshake. */
+const CONNECT_MS = 20_000;
 const SERVER_AUTH = '1.3.6.1.5.5.7.3.1';
 
 /** @throws FORBIDDEN */
@@ -80,18 +82,24 @@ export class PinnedAgent extends Agent {
       ...('pem' in authority ? { ca: authority.pem } : {}),
       ...(identity === undefined ? {} : { cert: identity.certPem, key: identity.keyPem }),
     });
-    const fail = (error: Error): void => {
-      socket.destroy();
+    let settled = false;
+    const settle = (error: Error | null): void => {
+      if (settled) return;
+      settled = true;
+      socket.setTimeout(0);
+      if (error !== null) socket.destroy();
       callback?.(error, socket);
     };
+    const fail = (error: Error): void => settle(error);
+    socket.setTimeout(CONNECT_MS, () => settle(Object.assign(new Error('the server did not answer'), { code: 'ETIMEDOUT' })));
     socket.once('error', fail);
     socket.once('secureConnect', () => {
-      socket.off('error', fail);
       try {
         checkServer(socket, host, authority);
-        callback?.(null, socket);
+        socket.off('error', fail);
+        settle(null);
       } catch (error) {
-        fail(error as Error);
+        settle(error as Error);
       }
     });
     return undefined;
