@@ -2,7 +2,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { EdgewiseError } from '../../base/errors.ts';
 import { libraryAndJobs } from './migrations/0001-library-and-jobs.ts';
-import { artifacts } from './migrations/0003-artifacts.ts';
+import { artifacts } from './migrations/0002-artifacts.ts';
 
 export type Migration = (database: DatabaseSync) => void;
 
