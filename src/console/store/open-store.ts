@@ -8,10 +8,14 @@ import { EdgewiseError } from '../../base/errors.ts';
 import { migrate } from './migrate.ts';
 import { createArtifactsRepository, type ArtifactsRepository } from './artifacts-repository.ts';
 import { createDatasetsRepository, type DatasetsRepository } from './datasets-repository.ts';
+import { createEnrolmentsRepository, type EnrolmentsRepository } from './enrolments-repository.ts';
+import { createFleetRepository, type FleetRepository } from './fleet-repository.ts';
 import { createJobsRepository, type JobsRepository } from './jobs-repository.ts';
 import { createModelsRepository, type ModelsRepository } from './models-repository.ts';
 import { createReportsRepository, type ReportsRepository } from './reports-repository.ts';
+import { createRolloutsRepository, type RolloutsRepository } from './rollouts-repository.ts';
 import { createSettingsRepository, type SettingsRepository } from './settings-repository.ts';
+import { createTelemetryRepository, type TelemetryRepository } from './telemetry-repository.ts';
 
 export interface Store {
   readonly models: ModelsRepository;
@@ -20,6 +24,10 @@ export interface Store {
   readonly settings: SettingsRepository;
   readonly datasets: DatasetsRepository;
   readonly artifacts: ArtifactsRepository;
+  readonly fleet: FleetRepository;
+  readonly enrolments: EnrolmentsRepository;
+  readonly telemetry: TelemetryRepository;
+  readonly rollouts: RolloutsRepository;
   /** All or nothing. Not to be nested. */
   transaction<T>(work: () => T): T;
   close(): void;
@@ -63,6 +71,10 @@ function storeOf(database: DatabaseSync): Store {
     settings: createSettingsRepository(database),
     datasets: createDatasetsRepository(database),
     artifacts: createArtifactsRepository(database),
+    fleet: createFleetRepository(database),
+    enrolments: createEnrolmentsRepository(database),
+    telemetry: createTelemetryRepository(database),
+    rollouts: createRolloutsRepository(database),
     transaction(work) {
       database.exec('BEGIN IMMEDIATE');
       try {

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
+import type { z } from 'zod';
 import { defaultSettings, settings, type Settings } from '../../contract/records/settings.ts';
 
 export interface SettingsRepository {
@@ -8,6 +9,9 @@ export interface SettingsRepository {
   /** A mark that something has been done once, for example the first run of the sample. */
   flag(name: string): boolean;
   setFlag(name: string): void;
+  /** Something of a service's own; undefined where there is none, or it no longer parses. */
+  own<S extends z.ZodType>(name: string, schema: S): z.infer<S> | undefined;
+  setOwn(name: string, value: unknown): void;
 }
 
 export function createSettingsRepository(database: DatabaseSync): SettingsRepository {
@@ -33,6 +37,14 @@ export function createSettingsRepository(database: DatabaseSync): SettingsReposi
     flag: (name) => one.get(`flag:${name}`) !== undefined,
     setFlag(name) {
       put.run(`flag:${name}`, 'true');
+    },
+    own(name, schema) {
+      const row = one.get(`own:${name}`);
+      const parsed = row === undefined ? undefined : schema.safeParse(tryJson(row['value']));
+      return parsed?.success === true ? parsed.data : undefined;
+    },
+    setOwn(name, value) {
+      put.run(`own:${name}`, JSON.stringify(value));
     },
   };
 }
