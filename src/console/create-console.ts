@@ -8,6 +8,8 @@ import { createArtifactService, type ArtifactService } from './artifacts/artifac
 import { openDataFolder } from './data-folder.ts';
 import { createEventHub, type Events } from './events.ts';
 import { runSampleOnce, type Sample } from './first-run.ts';
+import { createLiveService, type LiveService } from './fleet/live/live-service.ts';
+import { createFleetRegistry } from './fleet/registry/registry.ts';
 import { createJobService, type JobService } from './jobs/job-service.ts';
 import { createOptimizeWork } from './jobs/optimize-work.ts';
 import type { ProcessHost } from './jobs/process-host.ts';
@@ -16,15 +18,18 @@ import { createModelLibrary, type ModelLibrary } from './models/model-library.ts
 import { createModelStore } from './models/model-store.ts';
 import type { ProcessEntries } from './processes/entries.ts';
 import { renderReport } from './recipes.ts';
+import { createRolloutService, type RolloutService } from './rollouts/rollout-service.ts';
 import { createRouter, type Router } from './router.ts';
 import { appHandlers } from './routes/app.ts';
 import { artifactHandlers } from './routes/artifacts.ts';
 import { comingHandlers } from './routes/coming.ts';
 import { datasetHandlers } from './routes/datasets.ts';
 import { fileHandlers, type Dialogs } from './routes/files.ts';
+import { fleetHandlers } from './routes/fleet.ts';
 import { jobHandlers } from './routes/jobs.ts';
 import { modelHandlers } from './routes/models.ts';
 import { recipeHandlers } from './routes/recipes.ts';
+import { rolloutHandlers } from './routes/rollouts.ts';
 import { openStore } from './store/open-store.ts';
 import { createUploads, type Uploads } from './uploads.ts';
 
@@ -116,6 +121,15 @@ export async function createConsole(options: ConsoleOptions): Promise<Console> {
     runtimeVersion: machine.onnxruntime,
     onFault: (error) => onFault('the signing of artifacts', error),
   });
+  const registry = createFleetRegistry({ store, events });
+  const rollouts: RolloutService = createRolloutService({
+    store, registry, artifacts, events, now: Date.now, random: Math.random, newId, log,
+    send: (deviceId, message) => live.send(deviceId, message),
+  });
+  const live: LiveService = createLiveService({
+    store, registry, events, rollouts, source: artifacts.source, firstTrust: () => artifacts.firstTrust(), folder: folder.link, now: Date.now, newId, random: Math.random, log,
+  });
+  await live.start();
   const router = createRouter({
     handlers: {
       ...comingHandlers(),
@@ -126,6 +140,8 @@ export async function createConsole(options: ConsoleOptions): Promise<Console> {
       ...fileHandlers(dialogs),
       ...jobHandlers(jobs, library, store, now),
       ...artifactHandlers(artifacts),
+      ...fleetHandlers({ registry, live, rollouts, store }),
+      ...rolloutHandlers({ rollouts, registry, artifacts, now: Date.now, random: Math.random }),
     },
     checkOutputs: options.checkOutputs ?? false,
     onFault,
@@ -147,7 +163,8 @@ export async function createConsole(options: ConsoleOptions): Promise<Console> {
     },
     firstRun: async () => (sample === undefined ? undefined : runSampleOnce(sample, store, library, jobs, now)),
     close() {
-      closed ??= Promise.all([jobs.close(), artifacts.close()]).then(() => {}).finally(() => {
+      rollouts.close();
+      closed ??= Promise.all([jobs.close(), live.close().then(() => artifacts.close())]).then(() => {}).finally(() => {
         store.close();
         folder.release();
       });

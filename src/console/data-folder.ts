@@ -26,6 +26,8 @@ export interface DataFolder {
   readonly artifacts: string;
   /** Keys that sign for devices; made with the first artifact. */
   readonly signing: string;
+  /** Authority, certificates and the embedded broker's own; made when a fleet is wanted. */
+  readonly link: string;
   release(): void;
 }
 
@@ -43,7 +45,7 @@ export function defaultDataFolder(environment: Readonly<Record<string, string | 
  * @throws EdgewiseError CONFLICT where another console holds it, WRITE_FAILED where it cannot be made
  */
 export function openDataFolder(root: string, now: string): DataFolder {
-  const folder = { root, database: join(root, 'edgewise.sqlite'), models: join(root, 'models'), jobs: join(root, 'jobs'), failures: join(root, 'failures'), checkpoints: join(root, 'checkpoints'), uploads: join(root, 'uploads'), artifacts: join(root, 'artifacts'), signing: join(root, 'signing') };
+  const folder = { root, database: join(root, 'edgewise.sqlite'), models: join(root, 'models'), jobs: join(root, 'jobs'), failures: join(root, 'failures'), checkpoints: join(root, 'checkpoints'), uploads: join(root, 'uploads'), artifacts: join(root, 'artifacts'), signing: join(root, 'signing'), link: join(root, 'link') };
   try {
     mkdirSync(root, { recursive: true, mode: 0o700 });
   } catch (error) {

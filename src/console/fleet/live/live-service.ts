@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EdgewiseError, toEdgewiseError } from '../../../base/errors.ts';
 import { linkSettings, type LinkSettings, type LinkStatus } from '../../../contract/rpc/fleet-routes.ts';
+import type { CommandMessage } from '../../../contract/wire/messages.ts';
 import { startEmbeddedBroker, type EmbeddedBroker } from '../../../fleet/link/broker/embedded-broker.ts';
 import { startArtifactServer, type ArtifactServer } from '../../../fleet/link/http/server.ts';
 import type { ArtifactSource } from '../../../fleet/link/http/ports.ts';
@@ -42,7 +43,9 @@ export interface LiveService {
   start(): Promise<void>;
   /** @throws CONFLICT while the line is down */
   enrolments(): EnrolmentService;
-  conversation: Conversation;
+  readonly conversation: Conversation;
+  /** Now, or never: whoever sends asks for it again at the next birth. */
+  send(deviceId: string, message: CommandMessage): void;
   /** @throws NOT_FOUND */
   revoke(deviceId: string): void;
   close(): Promise<void>;
@@ -222,6 +225,7 @@ export function createLiveService(options: LiveOptions): LiveService {
       return line.enrolments;
     },
     conversation,
+    send: (deviceId, message) => sent(line?.console.command(deviceId, message)),
     revoke(deviceId) {
       if (registry.row(deviceId) === undefined) throw new EdgewiseError('NOT_FOUND', `There is no device "${deviceId}".`);
       if (line) return line.enrolments.revoke(deviceId);
