@@ -14,6 +14,14 @@ export function writeSmallModel(path: string, seed = 1): void {
   writeFileSync(path, Buffer.concat([...encodeModel(smallModel(seed)).chunks]));
 }
 
+/** The same with weights that nothing reads: only its file is larger, by two megabytes. */
+export function writeLargerModel(path: string): void {
+  const model = smallModel(1);
+  const bytes = new Uint8Array(2 ** 21);
+  model.graph.initializers.set('spare', { name: 'spare', dataType: DataType.FLOAT, dims: [bytes.length / 4], payload: { kind: 'raw', bytes } });
+  writeFileSync(path, Buffer.concat([...encodeModel(model).chunks]));
+}
+
 /** Writes `perClass` pictures for each of three classes, which differ in brightness. */
 export async function writePictures(folder: string, perClass: number): Promise<void> {
   const random = seededRandom(7);
