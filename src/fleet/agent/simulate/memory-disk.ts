@@ -1,50 +1,107 @@
-/** The folder of a simulated device: in memory, shared by nobody, gone with the process. */
+/**
+ * A simulated device's disk, in memory. Hundreds of devices hold the same artifact: a file that was synced shares its bytes with every equal one of
+ * this process, and gets its own again when it is written to.
+ */
 import { EdgewiseError } from '../../../base/errors.ts';
+import { sha256 } from '../../artifact/keys.ts';
 import type { InstallDisk } from '../install/disk.ts';
 
-/** @param capacityBytes what the device's disk holds */
-export function memoryDisk(capacityBytes: number): InstallDisk {
-  const files = new Map<string, Uint8Array>();
-  const used = (): number => [...files.values()].reduce((sum, bytes) => sum + bytes.length, 0);
-  const put = (path: string, bytes: Uint8Array): void => {
-    if (used() - (files.get(path)?.length ?? 0) + bytes.length > capacityBytes) throw new EdgewiseError('DISK_FULL', 'The disk of the simulated device is full.', { hint: 'Simulate devices with larger disks.' });
-    files.set(path, bytes);
+interface File {
+  bytes: Buffer;
+  length: number;
+  shared: boolean;
+}
+
+/** Bytes that several disks have, by their digest. Kept for as long as one of them does. */
+export interface SharedBytes {
+  take(bytes: Buffer): Buffer;
+}
+
+export function createSharedBytes(): SharedBytes {
+  const kept = new Map<string, WeakRef<Buffer>>();
+  return {
+    take(bytes) {
+      const digest = sha256(bytes);
+      const found = kept.get(digest)?.deref();
+      if (found) return found;
+      // A copy of its own: a view would keep all that it is a part of.
+      const own = Buffer.from(bytes);
+      kept.set(digest, new WeakRef(own));
+      return own;
+    },
   };
+}
+
+/** Smaller ones are not worth looking for. */
+const SHARED_FROM = 4096;
+
+/** @param capacity bytes */
+export function memoryDisk(capacity: number, shared: SharedBytes = createSharedBytes()): InstallDisk {
+  const files = new Map<string, File>();
+  let used = 0;
+
+  const put = (path: string, file: File): void => {
+    used += file.length - (files.get(path)?.length ?? 0);
+    files.set(path, file);
+  };
+  const room = (bytes: number): void => {
+    if (used + bytes > capacity) throw new EdgewiseError('DISK_FULL', 'The disk of the simulated device is full.', { hint: 'Simulate devices with larger disks.' });
+  };
+
   return {
     absolute: (path) => path,
     async readText(path) {
-      const bytes = files.get(path);
-      return bytes === undefined ? null : new TextDecoder().decode(bytes);
+      const file = files.get(path);
+      return file === undefined ? null : file.bytes.toString('utf8', 0, file.length);
     },
     async writeAtomically(path, text) {
-      put(path, new TextEncoder().encode(text));
+      const bytes = Buffer.from(text);
+      room(bytes.length - (files.get(path)?.length ?? 0));
+      put(path, { bytes, length: bytes.length, shared: false });
     },
-    size: async (path) => files.get(path)?.length ?? null,
+    async size(path) {
+      return files.get(path)?.length ?? null;
+    },
     async read(path, offset, length) {
-      const bytes = files.get(path);
-      if (bytes === undefined) throw new EdgewiseError('FILE_UNREADABLE', `The simulated device has no file ${path}.`);
-      return bytes.subarray(offset, offset + length);
+      const file = files.get(path);
+      return file === undefined ? new Uint8Array(0) : Uint8Array.from(file.bytes.subarray(offset, Math.min(file.length, offset + length)));
     },
     async writeAt(path, offset, bytes) {
-      const before = files.get(path) ?? new Uint8Array(0);
-      const after = new Uint8Array(Math.max(before.length, offset + bytes.length));
-      after.set(before);
-      after.set(bytes, offset);
-      put(path, after);
+      const before = files.get(path) ?? { bytes: Buffer.alloc(0), length: 0, shared: false };
+      const length = Math.max(before.length, offset + bytes.length);
+      room(length - before.length);
+      let target = before.bytes;
+      if (before.shared || target.length < length) {
+        // Downloads write piece after piece: double the room, so that they are not copied each time.
+        target = Buffer.alloc(before.length === 0 ? length : Math.max(length, 2 * before.length));
+        before.bytes.copy(target, 0, 0, before.length);
+      }
+      target.set(bytes, offset);
+      put(path, { bytes: target, length, shared: false });
     },
     async truncate(path, length) {
       const before = files.get(path);
-      if (before !== undefined) put(path, before.slice(0, length));
+      if (before) put(path, { bytes: Buffer.from(before.bytes.subarray(0, Math.min(length, before.length))), length: Math.min(length, before.length), shared: false });
     },
-    sync: async () => {},
-    makeFolder: async () => {},
+    async sync(path) {
+      const file = files.get(path);
+      if (file && !file.shared && file.length >= SHARED_FROM) put(path, { bytes: shared.take(file.bytes.subarray(0, file.length)), length: file.length, shared: true });
+    },
+    async makeFolder() {
+      // Folders are only parts of names here.
+    },
     async list(folder) {
-      const prefix = `${folder}/`;
-      return [...new Set([...files.keys()].flatMap((path) => (path.startsWith(prefix) ? [path.slice(prefix.length).split('/')[0] as string] : [])))];
+      return [...new Set([...files.keys()].filter((path) => path.startsWith(`${folder}/`)).map((path) => path.slice(folder.length + 1).split('/')[0] ?? ''))];
     },
     async remove(path) {
-      for (const name of [...files.keys()]) if (name === path || name.startsWith(`${path}/`)) files.delete(name);
+      for (const [name, file] of files) {
+        if (name !== path && !name.startsWith(`${path}/`)) continue;
+        used -= file.length;
+        files.delete(name);
+      }
     },
-    freeBytes: async () => capacityBytes - used(),
+    async freeBytes() {
+      return capacity - used;
+    },
   };
 }

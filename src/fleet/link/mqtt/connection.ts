@@ -36,6 +36,8 @@ export interface Connection {
   publish(topic: string, message: unknown): Promise<void>;
   /** Says good-bye: the last will is not told. */
   close(): Promise<void>;
+  /** Ends as a line does that breaks, and stays away: nothing is said, so the broker tells the last will. */
+  lose(): void;
 }
 
 const KEEPALIVE_S = 30;
@@ -122,6 +124,15 @@ export function openConnection(options: ConnectionOptions): Connection {
           else resolve();
         });
       });
+    },
+    lose() {
+      closed = true;
+      ready = false;
+      clearTimeout(timer);
+      const at = client;
+      client = undefined;
+      at?.on('error', () => {});
+      at?.end(true);
     },
     async close() {
       if (closed) return;

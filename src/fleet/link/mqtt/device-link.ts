@@ -25,6 +25,8 @@ export interface DeviceLink {
   telemetry(message: TelemetryMessage): void;
   announce(): void;
   close(): Promise<void>;
+  /** As a line that breaks: no good-bye, and the last will is told. */
+  lose(): void;
 }
 
 export function connectDeviceLink(options: DeviceLinkOptions): DeviceLink {
@@ -74,6 +76,7 @@ export function connectDeviceLink(options: DeviceLinkOptions): DeviceLink {
       birth = options.birth();
       send('birth', birth);
     },
+    lose: () => connection.lose(),
     async close() {
       // A clean good-bye tells no will, so the device says it itself.
       if (birth) await connection.publish(deviceTopic(deviceId, 'death'), { format: 1, birth: birth.birth } satisfies DeathMessage).catch(() => {});
