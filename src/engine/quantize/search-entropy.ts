@@ -14,9 +14,8 @@ import { HISTOGRAM_BINS, type Histogram } from './histogram.ts';
 import type { Range } from './quant-params.ts';
 
 const LEVELS = 256;
-/** Bins between two candidates, in a first look and around the best of it. */
-const STRIDE = 16;
-const FINE_STRIDE = 2;
+/** Bins between two candidates: in a first look, and closer and closer around the best of the look before. */
+const STRIDES = [32, 8, 2];
 /** What 8 bits leave of a bin that held nothing but is clipped into: next to nothing. */
 const NOTHING = Math.log(1e-6);
 
@@ -39,8 +38,11 @@ export function entropyRange(histogram: Histogram): Range {
       if (found < least) [best, least] = [{ range, bins }, found];
     }
   };
-  look(HISTOGRAM_BINS, LEVELS, STRIDE);
-  look(best.bins + STRIDE - FINE_STRIDE, best.bins - STRIDE + FINE_STRIDE, FINE_STRIDE);
+  let [first, last] = [HISTOGRAM_BINS, LEVELS];
+  for (const stride of STRIDES) {
+    look(first, last, stride);
+    [first, last] = [best.bins + stride, best.bins - stride];
+  }
   return best.range;
 }
 
