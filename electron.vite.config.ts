@@ -20,6 +20,7 @@ export default defineConfig({
           index: at('main/index.ts'),
           cli: at('src/cli/index.ts'),
           'job-process': at('src/console/processes/job-process.ts'),
+          'simulate-process': at('src/console/processes/simulate-process.ts'),
           'inference-child': at('src/console/processes/inference-child.ts'),
         },
         output: { format: 'es', entryFileNames: '[name].js', chunkFileNames: 'chunks/[name]-[hash].js' },

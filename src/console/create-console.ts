@@ -8,6 +8,7 @@ import { createArtifactService, type ArtifactService } from './artifacts/artifac
 import { openDataFolder } from './data-folder.ts';
 import { createEventHub, type Events } from './events.ts';
 import { runSampleOnce, type Sample } from './first-run.ts';
+import { createDemoService, type DemoService } from './fleet/demo/demo-service.ts';
 import { createLiveService, type LiveService } from './fleet/live/live-service.ts';
 import { createFleetRegistry } from './fleet/registry/registry.ts';
 import { createJobService, type JobService } from './jobs/job-service.ts';
@@ -16,7 +17,7 @@ import type { ProcessHost } from './jobs/process-host.ts';
 import type { JobLimits } from './jobs/run-job-process.ts';
 import { createModelLibrary, type ModelLibrary } from './models/model-library.ts';
 import { createModelStore } from './models/model-store.ts';
-import type { ProcessEntries } from './processes/entries.ts';
+import { findSimulator, type ProcessEntries } from './processes/entries.ts';
 import { renderReport } from './recipes.ts';
 import { createRolloutService, type RolloutService } from './rollouts/rollout-service.ts';
 import { createRouter, type Router } from './router.ts';
@@ -24,6 +25,7 @@ import { appHandlers } from './routes/app.ts';
 import { artifactHandlers } from './routes/artifacts.ts';
 import { comingHandlers } from './routes/coming.ts';
 import { datasetHandlers } from './routes/datasets.ts';
+import { demoHandlers } from './routes/demo.ts';
 import { fileHandlers, type Dialogs } from './routes/files.ts';
 import { fleetHandlers } from './routes/fleet.ts';
 import { jobHandlers } from './routes/jobs.ts';
@@ -61,6 +63,7 @@ export interface Console {
   readonly jobs: JobService;
   readonly uploads: Uploads;
   readonly artifacts: ArtifactService;
+  readonly demo: DemoService;
   /** A report as a file to keep. @throws NOT_FOUND */
   reportFile(id: string, kind: 'json' | 'html'): { readonly name: string; readonly text: string };
   /** Puts the shipped sample through `int8` where this is the first start. */
@@ -129,6 +132,7 @@ export async function createConsole(options: ConsoleOptions): Promise<Console> {
   const live: LiveService = createLiveService({
     store, registry, events, rollouts, source: artifacts.source, firstTrust: () => artifacts.firstTrust(), folder: folder.link, now: Date.now, newId, random: Math.random, log,
   });
+  const demo = createDemoService({ store, registry, live, processHost, entry: findSimulator(), onRemove: (id) => rollouts.removed(id, 'operator'), log });
   await live.start();
   const router = createRouter({
     handlers: {
@@ -140,7 +144,8 @@ export async function createConsole(options: ConsoleOptions): Promise<Console> {
       ...fileHandlers(dialogs),
       ...jobHandlers(jobs, library, store, now),
       ...artifactHandlers(artifacts),
-      ...fleetHandlers({ registry, live, rollouts, store }),
+      ...fleetHandlers({ registry, live, rollouts, demo, store }),
+      ...demoHandlers(demo),
       ...rolloutHandlers({ rollouts, registry, artifacts, now: Date.now, random: Math.random }),
     },
     checkOutputs: options.checkOutputs ?? false,
@@ -155,6 +160,7 @@ export async function createConsole(options: ConsoleOptions): Promise<Console> {
     jobs,
     uploads,
     artifacts,
+    demo,
     reportFile(id, kind) {
       const found = store.reports.get(id);
       if (found === undefined) throw new EdgewiseError('NOT_FOUND', `There is no report with the id "${id}".`);
@@ -164,7 +170,7 @@ export async function createConsole(options: ConsoleOptions): Promise<Console> {
     firstRun: async () => (sample === undefined ? undefined : runSampleOnce(sample, store, library, jobs, now)),
     close() {
       rollouts.close();
-      closed ??= Promise.all([jobs.close(), live.close().then(() => artifacts.close())]).then(() => {}).finally(() => {
+      closed ??= Promise.all([jobs.close(), demo.close().then(() => live.close()).then(() => artifacts.close())]).then(() => {}).finally(() => {
         store.close();
         folder.release();
       });

@@ -13,6 +13,11 @@ export function findEntries(from: string = import.meta.url): ProcessEntries {
   return { jobProcess: find(from, 'job-process'), inferenceChild: find(from, 'inference-child') };
 }
 
+/** The process of simulated devices. */
+export function findSimulator(from: string = import.meta.url): string {
+  return find(from, 'simulate-process');
+}
+
 function find(from: string, name: string): string {
   const folder = dirname(fileURLToPath(from));
   // A bundle may sit in `out/main` or in `out/main/chunks`.

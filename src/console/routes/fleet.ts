@@ -1,6 +1,7 @@
 /** Stores, devices, how they join and how they are reached. */
 import { EdgewiseError } from '../../base/errors.ts';
 import type { StoreRecord } from '../../contract/records/fleet.ts';
+import type { DemoService } from '../fleet/demo/demo-service.ts';
 import type { FleetRegistry } from '../fleet/registry/registry.ts';
 import type { LiveService } from '../fleet/live/live-service.ts';
 import type { RolloutService } from '../rollouts/rollout-service.ts';
@@ -16,8 +17,8 @@ type FleetHandlers = Pick<
 /** Rows of one answer about measurements. */
 const TELEMETRY_ROWS = 2000;
 
-export function fleetHandlers(services: { readonly registry: FleetRegistry; readonly live: LiveService; readonly rollouts: RolloutService; readonly store: Store }): FleetHandlers {
-  const { registry, live, rollouts, store } = services;
+export function fleetHandlers(services: { readonly registry: FleetRegistry; readonly live: LiveService; readonly rollouts: RolloutService; readonly demo: DemoService; readonly store: Store }): FleetHandlers {
+  const { registry, live, rollouts, demo, store } = services;
   const device = (id: string): NonNullable<ReturnType<FleetRegistry['row']>> => {
     const row = registry.row(id);
     if (row === undefined) throw new EdgewiseError('NOT_FOUND', `There is no device "${id}".`, { hint: 'Look at the list of devices.' });
@@ -35,7 +36,7 @@ export function fleetHandlers(services: { readonly registry: FleetRegistry; read
       const count = (presence: string): number => rows.filter((row) => row.presence === presence).length;
       return {
         stores: registry.stores().length, devices: rows.length, online: count('online'), stale: count('stale'), offline: count('offline'), never: count('never'),
-        simulated: rows.filter((row) => row.simulated).length, waitingEnrolments: requests().filter(({ state }) => state === 'waiting').length, demo: 'none', link: live.status(),
+        simulated: rows.filter((row) => row.simulated).length, waitingEnrolments: requests().filter(({ state }) => state === 'waiting').length, demo: demo.state(), link: live.status(),
       };
     },
     'fleet.devices': () => [...registry.rows()],

@@ -8,7 +8,7 @@ import type { EnrolmentRecord } from '../../../contract/records/fleet.ts';
 import { formatClaimCode, type EnrolmentAnswer } from '../../../contract/wire/enrolment.ts';
 import type { Enrolments } from '../../../fleet/link/http/ports.ts';
 import { certificateSha256 } from '../../../fleet/link/http/pinned-tls.ts';
-import { fingerprintOf, issueDeviceCertificate, type Authority } from '../../../fleet/link/pki/authority.ts';
+import { createDeviceRequest, fingerprintOf, issueDeviceCertificate, type Authority } from '../../../fleet/link/pki/authority.ts';
 import type { ClaimRecord } from '../../store/enrolments-repository.ts';
 import type { Store } from '../../store/open-store.ts';
 import type { FleetRegistry } from '../registry/registry.ts';
@@ -42,6 +42,14 @@ export interface EnrolmentService extends Enrolments {
   /** @throws NOT_FOUND, CONFLICT where it was decided before */
   accept(id: string): Promise<EnrolmentRecord>;
   refuse(id: string): EnrolmentRecord;
+  /**
+   * Certificates for simulated devices of this machine, without a claim: nobody stands before them who could compare a fingerprint. Older ones of theirs
+   * count no more.
+   * @throws CONFLICT for a device that is not registered as simulated
+   */
+  admit(deviceIds: readonly string[]): Promise<readonly { readonly deviceId: string; readonly keyPem: string; readonly certificatePem: string }[]>;
+  /** What a device that was accepted is told of this console. */
+  wayIn(): Promise<WayIn & { readonly authorityPem: string; readonly rootBase64: string }>;
   /** From now on no certificate of the device counts. */
   revoke(deviceId: string): void;
   /** @param fingerprint of the certificate, upper-case hex in pairs with colons */
@@ -50,6 +58,8 @@ export interface EnrolmentService extends Enrolments {
 }
 
 const POLL_MS = 2000;
+/** Simulated devices whose certificates are stored together; other work gets its turn in between. */
+const ADMIT_AT_ONCE = 25;
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 export function createEnrolmentService(options: EnrolmentServiceOptions): EnrolmentService {
@@ -148,6 +158,35 @@ export function createEnrolmentService(options: EnrolmentServiceOptions): Enrolm
       options.onChange();
       return refused;
     },
+    async admit(deviceIds) {
+      const made: { deviceId: string; keyPem: string; certificatePem: string }[] = [];
+      for (let begin = 0; begin < deviceIds.length; begin += ADMIT_AT_ONCE) {
+        const some = await Promise.all(
+          deviceIds.slice(begin, begin + ADMIT_AT_ONCE).map(async (deviceId) => {
+            const { keyPem, csrPem, fingerprint } = await createDeviceRequest();
+            return { deviceId, keyPem, keyFingerprint: fingerprint, issued: await issueDeviceCertificate(authority, csrPem, deviceId, now()) };
+          }),
+        );
+        for (const { deviceId } of some) {
+          if (registry.row(deviceId)?.simulated !== true) throw new EdgewiseError('CONFLICT', `${deviceId} is not a simulated device.`, { hint: 'Let a real device join with a claim code.' });
+        }
+        store.transaction(() => {
+          for (const { deviceId, keyFingerprint, issued } of some) {
+            enrolments.revoke(deviceId, now());
+            enrolments.addCertificate({ fingerprint: issued.fingerprint, deviceId, keyFingerprint, untilMs: issued.untilMs });
+            registry.setCredential(deviceId, 'accepted');
+          }
+        });
+        const ids = new Set(some.map(({ deviceId }) => deviceId));
+        for (const [fingerprint, { deviceId }] of good) if (ids.has(deviceId)) good.delete(fingerprint);
+        for (const { deviceId, keyPem, keyFingerprint, issued } of some) {
+          good.set(issued.fingerprint, { deviceId, keyFingerprint, untilMs: issued.untilMs });
+          made.push({ deviceId, keyPem, certificatePem: issued.certPem });
+        }
+      }
+      return made;
+    },
+    wayIn: async () => ({ ...options.wayIn(), authorityPem: authority.certPem, rootBase64: Buffer.from(await options.firstTrust()).toString('base64') }),
     revoke(deviceId) {
       enrolments.revoke(deviceId, now());
       for (const [fingerprint, certificate] of good) if (certificate.deviceId === deviceId) good.delete(fingerprint);
