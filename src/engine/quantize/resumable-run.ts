@@ -33,7 +33,7 @@ export interface ResumableRun {
 }
 
 /** Goes up with every change of what a state means. */
-const VERSION = 2;
+const VERSION = 3;
 /** Fewer samples are not worth a second child. */
 const FEW_SAMPLES = 8;
 

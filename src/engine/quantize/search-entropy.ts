@@ -14,8 +14,8 @@ import { HISTOGRAM_BINS, type Histogram } from './histogram.ts';
 import type { Range } from './quant-params.ts';
 
 const LEVELS = 256;
-/** Bins between two candidates: in a first look, and closer and closer around the best of the look before. */
-const STRIDES = [32, 8, 2];
+/** Bins between two candidates: in a first look, and closer around the best of it. */
+const STRIDES = [16, 2];
 /** What 8 bits leave of a bin that held nothing but is clipped into: next to nothing. */
 const NOTHING = Math.log(1e-6);
 
