@@ -10,6 +10,7 @@ import { createEventHub, type Events } from './events.ts';
 import { runSampleOnce, type Sample } from './first-run.ts';
 import { createDemoService, type DemoService } from './fleet/demo/demo-service.ts';
 import { createLiveService, type LiveService } from './fleet/live/live-service.ts';
+import { createCsvImport } from './fleet/registry/csv-import.ts';
 import { createFleetRegistry } from './fleet/registry/registry.ts';
 import { createJobService, type JobService } from './jobs/job-service.ts';
 import { createOptimizeWork } from './jobs/optimize-work.ts';
@@ -23,11 +24,11 @@ import { createRolloutService, type RolloutService } from './rollouts/rollout-se
 import { createRouter, type Router } from './router.ts';
 import { appHandlers } from './routes/app.ts';
 import { artifactHandlers } from './routes/artifacts.ts';
-import { comingHandlers } from './routes/coming.ts';
 import { datasetHandlers } from './routes/datasets.ts';
 import { demoHandlers } from './routes/demo.ts';
 import { fileHandlers, type Dialogs } from './routes/files.ts';
 import { fleetHandlers } from './routes/fleet.ts';
+import { fleetImportHandlers } from './routes/fleet-import.ts';
 import { jobHandlers } from './routes/jobs.ts';
 import { modelHandlers } from './routes/models.ts';
 import { recipeHandlers } from './routes/recipes.ts';
@@ -136,7 +137,6 @@ export async function createConsole(options: ConsoleOptions): Promise<Console> {
   await live.start();
   const router = createRouter({
     handlers: {
-      ...comingHandlers(),
       ...appHandlers({ version, host, dataFolder: folder.root, machine, dialogs: dialogs !== undefined }, store, events),
       ...modelHandlers(library, uploads),
       ...recipeHandlers(),
@@ -146,6 +146,7 @@ export async function createConsole(options: ConsoleOptions): Promise<Console> {
       ...artifactHandlers(artifacts),
       ...fleetHandlers({ registry, live, rollouts, demo, store }),
       ...demoHandlers(demo),
+      ...fleetImportHandlers(createCsvImport(registry, store, newId)),
       ...rolloutHandlers({ rollouts, registry, artifacts, now: Date.now, random: Math.random }),
     },
     checkOutputs: options.checkOutputs ?? false,

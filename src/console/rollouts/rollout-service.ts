@@ -245,7 +245,7 @@ export function createRolloutService(options: RolloutServiceOptions): RolloutSer
 
   function noteRunning(deviceId: string, report: DeviceReport): void {
     if (report.kind !== 'running') return;
-    for (const { rollout } of [...states.values()]) {
+    for (const { rollout } of states.values()) {
       if (rollout.digest === report.digest) return registry.runs(deviceId, { artifact: rollout.artifact, version: rollout.version, digest: rollout.digest });
     }
   }

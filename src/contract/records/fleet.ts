@@ -83,9 +83,7 @@ export type WeeklySpan = z.infer<typeof weeklySpan>;
 export type Schedule = z.infer<typeof schedule>;
 export type StoreRecord = z.infer<typeof storeRecord>;
 export type DeviceRecord = z.infer<typeof deviceRecord>;
-export type PresenceState = z.infer<typeof presenceState>;
 export type PresenceRecord = z.infer<typeof presenceRecord>;
-export type TwinRecord = z.infer<typeof twinRecord>;
 export type DeviceGroup = z.infer<typeof deviceGroup>;
 
 /** How a device stands with its keys. `pending` devices wait for an operator, `revoked` ones are shut out. */

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { array, assert, boolean, constantFrom, oneof, property, string } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { DeviceRow, StoreRecord } from '../../contract/records/fleet.ts';
 import { parseFilter, type FilterSubject } from './filter.ts';
@@ -52,12 +52,12 @@ describe('a filter of devices', () => {
   });
 
   it('obeys De Morgan, and never throws whatever is typed', () => {
-    const atoms = fc.constantFrom('online', 'simulated', 'region = East', 'tag = x', 'version > 1', 'class in (a, edge-box)');
-    fc.assert(fc.property(atoms, atoms, fc.boolean(), (a, b, simulated) => {
+    const atoms = constantFrom('online', 'simulated', 'region = East', 'tag = x', 'version > 1', 'class in (a, edge-box)');
+    assert(property(atoms, atoms, boolean(), (a, b, simulated) => {
       const of: FilterSubject = { row: row({ simulated }), store: store('East') };
       return holds(`not (${a} and ${b})`, of) === holds(`not ${a} or not ${b}`, of) && holds(`not (${a} or ${b})`, of) === holds(`not ${a} and not ${b}`, of);
     }));
-    fc.assert(fc.property(fc.oneof(fc.string({ unit: 'grapheme' }), fc.array(fc.constantFrom('region', '=', '(', ')', 'not', 'and', 'or', '"', '*', 'in', ',', '<', 'x', ' ')).map((words) => words.join(' '))), (text) => {
+    assert(property(oneof(string({ unit: 'grapheme' }), array(constantFrom('region', '=', '(', ')', 'not', 'and', 'or', '"', '*', 'in', ',', '<', 'x', ' ')).map((words) => words.join(' '))), (text) => {
       const parsed = parseFilter(text);
       if ('problem' in parsed) return parsed.problem.at >= 0 && parsed.problem.at <= text.length;
       return typeof parsed.test(subject) === 'boolean';
