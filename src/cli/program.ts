@@ -1,9 +1,11 @@
 /** The commands and their flags. Nothing is imported for a command before it is asked for, so that `version` stays instant. */
 import { Command, CommanderError, Option } from 'commander';
 import { EdgewiseError, toEdgewiseError } from '../base/errors.ts';
+import { addFleetCommands } from './fleet-commands.ts';
 import { createIo, errorText, type Io, type Streams } from './io.ts';
 import { integer, readPreprocess, type PreprocessInput } from './options.ts';
 import { findPlaces } from './places.ts';
+import type { SimulateFlags } from './commands/simulate.ts';
 
 interface Common {
   readonly json?: boolean;
@@ -119,6 +121,25 @@ export async function run(argv: readonly string[], options: RunOptions): Promise
         await serve(flags, places, io, options.signal);
       }),
     );
+
+  command('simulate', 'open the console with a fleet of simulated devices')
+    .addOption(new Option('--stores <n>', 'stores, in real cities').argParser(integer(1, 4000)).default(40))
+    .addOption(new Option('--devices <n>', 'devices in each').argParser(integer(1, 10)).default(3))
+    .option('--faults <file>', 'what goes wrong, and what artifacts are like (JSON, docs/fleet-live.md)')
+    .addOption(new Option('--seed <n>', 'seed of what is made up').argParser(integer(0, 0xffffffff)).default(1))
+    .addOption(new Option('--start-per-s <n>', 'devices that start in a second').argParser(integer(1, 1000)).default(40))
+    .addOption(new Option('--telemetry <s>', 'seconds between two batches of measurements').argParser(integer(1, 3600)).default(10))
+    .addOption(new Option('--seconds <n>', 'end by itself after so long').argParser(integer(1, 86_400)))
+    .option('--data <folder>', 'data folder, in place of the usual one')
+    .option('--no-page', 'without the page')
+    .action(
+      action(async (flags: SimulateFlags) => {
+        const { simulate } = await import('./commands/simulate.ts');
+        await simulate(flags, places, io, options.signal);
+      }),
+    );
+
+  addFleetCommands(command, action, places, () => io, options.signal);
 
   command('doctor', 'show what this machine has and lacks').action(
     action(async () => {

@@ -48,6 +48,8 @@ export interface ConsoleOptions {
   readonly limits?: JobLimits;
   /** Bytes above which a model is kept as two files; tests set it lower than protobuf does. */
   readonly fileBytes?: number;
+  /** False: the line to the devices stays down whatever the settings say; for commands that only look. */
+  readonly openLine?: boolean;
   /** Parse what handlers answer as well. */
   readonly checkOutputs?: boolean;
   readonly clock?: Clock;
@@ -134,7 +136,7 @@ export async function createConsole(options: ConsoleOptions): Promise<Console> {
     store, registry, events, rollouts, source: artifacts.source, firstTrust: () => artifacts.firstTrust(), folder: folder.link, now: Date.now, newId, random: Math.random, log,
   });
   const demo = createDemoService({ store, registry, live, processHost, entry: findSimulator(), onRemove: (id) => rollouts.removed(id, 'operator'), log });
-  await live.start();
+  if (options.openLine !== false) await live.start();
   const router = createRouter({
     handlers: {
       ...appHandlers({ version, host, dataFolder: folder.root, machine, dialogs: dialogs !== undefined }, store, events),

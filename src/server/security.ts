@@ -22,6 +22,8 @@ export interface Sessions {
   newToken(): string;
   /** Exchanges a token for the value of a session cookie. */
   exchange(token: string): string | undefined;
+  /** A session for a program of the same user; it knows its cookie, as `name=value`. */
+  openLocal(): string;
   /** Whether the request carries the cookie of a session. */
   has(request: IncomingMessage): boolean;
   /** The Set-Cookie header for a session. */
@@ -47,6 +49,11 @@ export function createSessions(port: () => number): Sessions {
       const session = randomBytes(32).toString('base64url');
       sessions.add(digest(session));
       return session;
+    },
+    openLocal() {
+      const session = randomBytes(32).toString('base64url');
+      sessions.add(digest(session));
+      return `${name()}=${session}`;
     },
     has(request) {
       const value = cookieOf(request, name());

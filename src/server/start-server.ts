@@ -24,6 +24,8 @@ export interface RunningServer {
   /** The address with a token that opens one session. */
   readonly url: string;
   readonly port: number;
+  /** The cookie of a session for programs of the same user. A secret. */
+  localCookie(): string;
   /** Another address, for another browser. */
   newUrl(): string;
   close(): Promise<void>;
@@ -83,6 +85,7 @@ export async function startServer({ console, port: wantedPort, rendererFolder, m
     url: newUrl(),
     port,
     newUrl,
+    localCookie: () => sessions.openLocal(),
     close: () =>
       new Promise((resolve) => {
         socket.close();

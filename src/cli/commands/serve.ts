@@ -6,6 +6,7 @@ import { defaultDataFolder } from '../../console/data-folder.ts';
 import { createNodeProcessHost } from '../../console/jobs/node-process-host.ts';
 import { findEntries } from '../../console/processes/entries.ts';
 import { startServer, type RunningServer } from '../../server/start-server.ts';
+import { leaveAddress } from '../console-client.ts';
 import type { Io } from '../io.ts';
 import type { Places } from '../places.ts';
 import { summaryLines } from '../report-text.ts';
@@ -30,9 +31,11 @@ export async function serve(flags: ServeFlags, places: Places, io: Io, signal: A
     log: (line) => io.note(line),
   });
   let server: RunningServer | undefined;
+  let forgetAddress = (): void => {};
   try {
     server = await listen(console, places.renderer, flags.port);
     const { url, newUrl } = server;
+    forgetAddress = await leaveAddress(dataFolder, server.port, server.localCookie());
     if (io.json) io.result({ url, dataFolder, pid: process.pid }, () => '');
     else process.stdout.write(`Edgewise is open at\n\n  ${url}\n\nThe address opens one browser session.${process.stdin.isTTY ? ' Press Enter for another, Ctrl+C to stop.' : ''}\nData folder: ${dataFolder}\n`);
     if (flags.open) openBrowser(newUrl(), io);
@@ -41,6 +44,7 @@ export async function serve(flags: ServeFlags, places: Places, io: Io, signal: A
     await aborted(signal);
   } finally {
     process.stdin.pause();
+    forgetAddress();
     await server?.close();
     await console.close();
   }

@@ -220,7 +220,7 @@ export function createLiveService(options: LiveOptions): LiveService {
     start: bring,
     enrolments() {
       if (line === undefined) {
-        throw new EdgewiseError('CONFLICT', error === null ? 'The line to the devices is off.' : `The line to the devices is down: ${error.message}`, { hint: 'Turn it on under Fleet, Connection.' });
+        throw new EdgewiseError('CONFLICT', error === null ? 'The line to the devices is off.' : `The line to the devices is down: ${error.message}`, { hint: 'Turn it on with: edgewise fleet link --on, while the console runs (edgewise serve).' });
       }
       return line.enrolments;
     },

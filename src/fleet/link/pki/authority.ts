@@ -7,10 +7,8 @@ import { isIP } from 'node:net';
 import { EdgewiseError } from '../../../base/errors.ts';
 import { fleetId } from '../../../contract/records/fleet.ts';
 import { ALGORITHM, fingerprintOfSpki, keysOf, newKeys, type CertificateKeys } from './keys.ts';
-import {
-  BasicConstraintsExtension, ExtendedKeyUsage, ExtendedKeyUsageExtension, KeyUsageFlags, KeyUsagesExtension, Pkcs10CertificateRequest, Pkcs10CertificateRequestGenerator,
-  SubjectAlternativeNameExtension, X509Certificate, X509CertificateGenerator, type Extension, type JsonGeneralName,
-} from './x509.ts';
+import { x509 } from './x509.ts';
+import type { Extension, JsonGeneralName, Pkcs10CertificateRequest, X509Certificate } from '@peculiar/x509';
 
 const DAY_MS = 86_400_000;
 const AUTHORITY_DAYS = 3650;
@@ -42,6 +40,7 @@ export interface OwnCertificate extends IssuedCertificate {
 
 /** A new authority, good for ten years. */
 export async function createAuthority(name: string, nowMs: number): Promise<Authority> {
+  const { X509CertificateGenerator, BasicConstraintsExtension, KeyUsagesExtension, KeyUsageFlags } = await x509();
   const keys = await newKeys();
   const certificate = await X509CertificateGenerator.createSelfSigned({
     serialNumber: serial(),
@@ -58,7 +57,7 @@ export async function createAuthority(name: string, nowMs: number): Promise<Auth
 /** @throws STORE_CORRUPT where the two are not an authority and its key */
 export async function loadAuthority(certPem: string, keyPem: string): Promise<Authority> {
   try {
-    const certificate = new X509Certificate(certPem);
+    const certificate = new (await x509()).X509Certificate(certPem);
     const keys = await keysOf(keyPem);
     const same = fingerprintOfSpki(certificate.publicKey.rawData) === fingerprintOfSpki(await webcrypto.subtle.exportKey('spki', keys.pair.publicKey));
     if (!same) throw new Error('the key belongs to another certificate');
@@ -73,13 +72,14 @@ export async function loadAuthority(certPem: string, keyPem: string): Promise<Au
 
 /** For the broker and the artifact server. @param hosts names and addresses by which devices reach them */
 export async function issueServerCertificate(authority: Authority, hosts: readonly string[], nowMs: number): Promise<OwnCertificate> {
+  const { ExtendedKeyUsage, SubjectAlternativeNameExtension } = await x509();
   const names: JsonGeneralName[] = hosts.map((host) => ({ type: isIP(host) ? 'ip' : 'dns', value: host }));
   return issueOwn(authority, hosts[0] ?? 'edgewise', SERVER_DAYS, [ExtendedKeyUsage.serverAuth], nowMs, [new SubjectAlternativeNameExtension(names)]);
 }
 
 /** With which the console joins the broker as a client. */
 export async function issueConsoleCertificate(authority: Authority, nowMs: number): Promise<OwnCertificate> {
-  return issueOwn(authority, CONSOLE_NAME, SERVER_DAYS, [ExtendedKeyUsage.clientAuth], nowMs, []);
+  return issueOwn(authority, CONSOLE_NAME, SERVER_DAYS, [(await x509()).ExtendedKeyUsage.clientAuth], nowMs, []);
 }
 
 /**
@@ -89,7 +89,7 @@ export async function issueConsoleCertificate(authority: Authority, nowMs: numbe
 export async function issueDeviceCertificate(authority: Authority, csrPem: string, deviceId: string, nowMs: number): Promise<IssuedCertificate> {
   if (!fleetId.safeParse(deviceId).success || deviceId === CONSOLE_NAME) throw new EdgewiseError('BAD_REQUEST', `"${deviceId}" cannot be a device's name.`, { hint: 'Use letters, digits, dot, dash and underscore.' });
   const request = await openRequest(csrPem);
-  return issue(authority, deviceId, await request.publicKey.export(ALGORITHM, ['verify']), DEVICE_DAYS, [ExtendedKeyUsage.clientAuth], nowMs, []);
+  return issue(authority, deviceId, await request.publicKey.export(ALGORITHM, ['verify']), DEVICE_DAYS, [(await x509()).ExtendedKeyUsage.clientAuth], nowMs, []);
 }
 
 /** Of the key in a request. @throws BAD_REQUEST */
@@ -99,6 +99,7 @@ export async function fingerprintOf(csrPem: string): Promise<string> {
 
 /** What a device makes before it joins. */
 export async function createDeviceRequest(): Promise<{ readonly keyPem: string; readonly csrPem: string; readonly fingerprint: string }> {
+  const { Pkcs10CertificateRequestGenerator } = await x509();
   const keys = await newKeys();
   const request = await Pkcs10CertificateRequestGenerator.create({ name: 'CN=device', keys: keys.pair, signingAlgorithm: ALGORITHM });
   return { keyPem: keys.keyPem, csrPem: request.toString('pem'), fingerprint: fingerprintOfSpki(request.publicKey.rawData) };
@@ -106,13 +107,13 @@ export async function createDeviceRequest(): Promise<{ readonly keyPem: string; 
 
 /** Whether a certificate should be made anew now: a third of its life is left, or less. */
 export function isDue(certPem: string, nowMs: number): boolean {
-  const { notBefore, notAfter } = new X509Certificate(certPem);
-  return notAfter.getTime() - nowMs < (notAfter.getTime() - notBefore.getTime()) / 3;
+  const { validFrom, validTo } = new NodeCertificate(certPem);
+  return Date.parse(validTo) - nowMs < (Date.parse(validTo) - Date.parse(validFrom)) / 3;
 }
 
 async function openRequest(csrPem: string): Promise<Pkcs10CertificateRequest> {
   try {
-    const request = new Pkcs10CertificateRequest(csrPem);
+    const request = new (await x509()).Pkcs10CertificateRequest(csrPem);
     // Only the kind of key that devices make: a key of another kind would fail later, where nobody can say why.
     await request.publicKey.export(ALGORITHM, ['verify']);
     if (await request.verify()) return request;
@@ -128,6 +129,7 @@ async function issueOwn(authority: Authority, name: string, days: number, usage:
 }
 
 async function issue(authority: Authority, name: string, publicKey: webcrypto.CryptoKey, days: number, usage: readonly string[], nowMs: number, more: readonly Extension[]): Promise<IssuedCertificate> {
+  const { X509CertificateGenerator, BasicConstraintsExtension, KeyUsagesExtension, KeyUsageFlags, ExtendedKeyUsageExtension } = await x509();
   const untilMs = Math.min(nowMs + days * DAY_MS, authority.certificate.notAfter.getTime());
   const certificate = await X509CertificateGenerator.create({
     serialNumber: serial(),

@@ -1,7 +1,11 @@
-/** The certificate library with what it needs to load. Everything else imports it from here. */
+/** The certificate library, loaded when it is first needed: a command that makes no certificate does not wait for it, and what it looks for at its start is there. */
 import './reflect.ts';
-export {
-  BasicConstraintsExtension, ExtendedKeyUsage, ExtendedKeyUsageExtension, KeyUsageFlags, KeyUsagesExtension, Pkcs10CertificateRequest, Pkcs10CertificateRequestGenerator,
-  SubjectAlternativeNameExtension, X509Certificate, X509CertificateGenerator,
-} from '@peculiar/x509';
-export type { Extension, JsonGeneralName } from '@peculiar/x509';
+
+export type X509 = typeof import('@peculiar/x509');
+
+let loading: Promise<X509> | undefined;
+
+export function x509(): Promise<X509> {
+  loading ??= import('@peculiar/x509');
+  return loading;
+}

@@ -1,7 +1,8 @@
 /** Certificates as the console's authority makes them, and bad ones that it would not. */
 import { createAuthority, type Authority } from '../../pki/authority.ts';
 import { ALGORITHM, fingerprintOfSpki, newKeys } from '../../pki/keys.ts';
-import { BasicConstraintsExtension, ExtendedKeyUsage, ExtendedKeyUsageExtension, SubjectAlternativeNameExtension, X509CertificateGenerator, type Extension } from '../../pki/x509.ts';
+import '../../pki/reflect.ts';
+import { BasicConstraintsExtension, ExtendedKeyUsage, ExtendedKeyUsageExtension, SubjectAlternativeNameExtension, X509CertificateGenerator, type Extension } from '@peculiar/x509';
 
 export type TestAuthority = Authority;
 
