@@ -55,7 +55,7 @@ export function startSimulation(task: SimulationTask, options: Partial<AgentOpti
     if (stopped) return;
     const due = Math.min(devices.length, Math.ceil(((performance.now() - begun) / 1000) * startPerS));
     for (const { keyPem, longitude, ...who } of devices.slice(agents.length, due)) {
-      const agent = createSimulatedDevice({ joined: { ...common, ...who }, keyPem, longitude, seed, faults, shared, options: { ...OPTIONS, telemetryEveryMs, ...options }, log: (line) => log(`${who.deviceId}: ${line}`) });
+      const agent = createSimulatedDevice({ joined: { ...common, ...who }, keyPem, longitude, seed, faults, shared, options: { ...OPTIONS, telemetryEveryMs, ...options }, log: (line) => (line === 'connected' || line === 'disconnected' ? undefined : log(`${who.deviceId}: ${line}`)) });
       agents.push(agent);
       agent.start().catch((error: unknown) => log(`${who.deviceId} does not start: ${error instanceof Error ? error.message : String(error)}`));
     }
