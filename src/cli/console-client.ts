@@ -40,7 +40,7 @@ export async function withConsole<T>(places: Places, work: (call: Call) => Promi
       socket.close();
     }
   }
-  const console = await createConsole({ dataFolder, processHost: createNodeProcessHost(), entries: findEntries(), host: 'browser', version: places.version, ...(places.sample === undefined ? {} : { sample: places.sample }) });
+  const console = await createConsole({ dataFolder, processHost: createNodeProcessHost(), entries: findEntries(), host: 'browser', version: places.version, openLine: false, ...(places.sample === undefined ? {} : { sample: places.sample }) });
   try {
     let id = 0;
     return await work(async (route, input) => {

@@ -58,7 +58,8 @@ export async function simulate(flags: SimulateFlags, places: Places, io: Io, sig
 async function follow(console: Console, seconds: number | undefined, io: Io, signal: AbortSignal): Promise<void> {
   const begun = performance.now();
   let noted = begun;
-  while (!signal.aborted && (seconds === undefined || performance.now() - begun < seconds * 1000)) {
+  const end = seconds === undefined ? Number.POSITIVE_INFINITY : begun + seconds * 1000;
+  while (!signal.aborted && performance.now() < end) {
     await new Promise((resolve) => setTimeout(resolve, FOLLOW_MS));
     if (console.demo.state() !== 'running') throw new EdgewiseError('INTERNAL', 'The process of the simulated devices has ended.', { hint: 'What it said last stands above. Simulate fewer devices if memory ran out.' });
     const status = console.demo.status();
