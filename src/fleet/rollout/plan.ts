@@ -51,11 +51,13 @@ function checkTargets(targets: readonly Target[], stores: readonly RolloutStore[
 /** One class after the other; within a class first a device of a store that has none in the canary. */
 function pickCanary(order: readonly Target[], digest: string, size: number): string[] {
   const fresh = order.filter((target) => target.digest !== digest);
-  const ranked = [...fresh.filter((target) => target.online), ...fresh.filter((target) => !target.online)];
   const picked: string[] = [];
   const stores = new Set<string>();
-  let left = ranked;
-  while (picked.length < size && left.length > 0) {
+  let left = fresh.filter((target) => target.online);
+  let unreached = fresh.filter((target) => !target.online);
+  while (picked.length < size && left.length + unreached.length > 0) {
+    // One that cannot be reached proves nothing, whatever its class: only where nobody else is left.
+    if (left.length === 0) [left, unreached] = [unreached, []];
     const classes = new Set<string>();
     const round: Target[] = [];
     for (const target of left) {
