@@ -157,6 +157,19 @@ describe('a rollout over the real line', () => {
     await act(rollout.id, 'withdraw');
   });
 
+  it('a device that comes while a rollout runs joins its last wave', { timeout: 60_000 }, async () => {
+    const [, , third] = published;
+    // Its window is three days away, so that it stays open.
+    const days = [((new Date().getUTCDay() + 2) % 7) + 1];
+    const policy: RolloutPolicy = { ...POLICY, approval: 'none', gates: [], lateJoiners: 'last_wave', update: { kind: 'weekly', spans: [{ days, from: '03:00', to: '03:01' }] } };
+    const { rollout } = await call('rollouts.create', { name: 'open', artifact: 'flow', version: third?.version ?? 0, filter: 'store = s1', policy });
+    await act(rollout.id, 'submit');
+    await until('its begin', () => call('rollouts.get', { id: rollout.id }), ({ rollout: { state } }) => state === 'running');
+    await join_('d3');
+    await until('it to join', () => call('rollouts.devices', { id: rollout.id }), (devices) => devices.some(({ deviceId }) => deviceId === 'd3'));
+    await act(rollout.id, 'stop', 'bob', 'open');
+  });
+
   it('a device that is shut out loses its session and its way to artifacts at once', { timeout: 30_000 }, async () => {
     await call('fleet.revokeDevice', { id: 'd2', confirm: 'd2' });
     await until('its absence', () => call('fleet.device', { id: 'd2' }), ({ row }) => row.presence === 'offline');

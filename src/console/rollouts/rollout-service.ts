@@ -169,6 +169,19 @@ export function createRolloutService(options: RolloutServiceOptions): RolloutSer
     return { targets: rows.map((row) => ({ deviceId: row.id, storeId: row.storeId, class: row.class, online: row.presence === 'online', digest: row.digest })), stores };
   };
 
+  /** A device that matches a rollout under way: the policy says whether it comes along. */
+  const join = (id: string, deviceId: string): void => {
+    const row = registry.row(deviceId);
+    const shop = row && registry.store(row.storeId);
+    if (row === undefined || shop === undefined || row.credential !== 'accepted') return;
+    const devices = registry.rows().filter(({ storeId }) => storeId === shop.id).length;
+    apply(id, {
+      type: 'joined',
+      target: { deviceId, storeId: shop.id, class: row.class, online: row.presence === 'online', digest: row.digest },
+      store: { id: shop.id, timeZone: shop.timeZone, openingHours: shop.openingHours, devices },
+    });
+  };
+
   const inputs = (deviceId: string): string[] => [...states].flatMap(([id, state]) => (getDevice(state.devices, deviceId) === undefined ? [] : [id]));
 
   return {
@@ -220,6 +233,7 @@ export function createRolloutService(options: RolloutServiceOptions): RolloutSer
       };
     },
     born(deviceId) {
+      for (const [id, state] of live()) if (getDevice(state.devices, deviceId) === undefined && registry.holds(state.rollout.filter, deviceId)) join(id, deviceId);
       for (const id of inputs(deviceId)) if (isLive(find(id).rollout.state)) apply(id, { type: 'presence', deviceId, online: true });
       for (const { message } of store.rollouts.commandsOf(deviceId)) if (message.validUntilMs > now()) options.send(deviceId, message);
       wake(now());

@@ -48,7 +48,7 @@ export function fleetHandlers(services: { readonly registry: FleetRegistry; read
       const row = device(id);
       const twin = registry.twin(id);
       if (twin === undefined) throw new EdgewiseError('NOT_FOUND', `There is no device "${id}".`);
-      const certificate = store.enrolments.certificates().filter((one) => one.deviceId === id && one.revokedAtMs === null).at(-1);
+      const certificate = store.enrolments.certificates().findLast((one) => one.deviceId === id && one.revokedAtMs === null);
       return {
         row, store: registry.store(row.storeId) ?? null, inventory: registry.inventory(id), twin, fingerprint: certificate?.keyFingerprint ?? null, certificateUntilMs: certificate?.untilMs ?? null,
         events: registry.events(id),

@@ -47,6 +47,8 @@ export interface FleetRegistry {
   saveGroup(group: DeviceGroup): void;
   removeGroup(id: string): void;
   match(filter: string): { readonly rows: readonly DeviceRow[] } | { readonly problem: FilterProblem };
+  /** Whether a filter that parses matches this one device. */
+  holds(filter: string, id: string): boolean;
   /** Said by the device at each connection. @returns undefined for a device that is not registered */
   born(id: string, message: BirthMessage, atMs: number): DeviceRow | undefined;
   presence(id: string, input: PresenceInput): DeviceRow | undefined;
@@ -172,6 +174,11 @@ export function createFleetRegistry(options: { readonly store: Store; readonly e
       if ('problem' in parsed) return parsed;
       const { test } = parsed;
       return { rows: [...devices.values()].flatMap(({ row }) => (test({ row, store: stores.get(row.storeId) }) ? [row] : [])) };
+    },
+    holds(filter, id) {
+      const device = devices.get(id);
+      const parsed = parseFilter(filter, groupFilter);
+      return device !== undefined && !('problem' in parsed) && parsed.test({ row: device.row, store: stores.get(device.record.storeId) });
     },
     born(id, message, atMs) {
       const device = devices.get(id);
