@@ -77,9 +77,14 @@ export async function embeddedBroker(): Promise<EmbeddedTestBroker> {
 }
 
 export async function mosquittoBroker(): Promise<TestBroker> {
-  const folder = mkdtempSync(join(tmpdir(), 'edgewise-mosquitto-'));
   const authority = await createAuthority('Test', Date.now());
-  const { certPem, keyPem } = await issueServerCertificate(authority, ['127.0.0.1'], Date.now());
+  const own = await issueServerCertificate(authority, ['127.0.0.1'], Date.now());
+  return { ...(await identities(authority)), authority, ...(await startMosquitto({ ...own, authorityPem: authority.certPem })) };
+}
+
+/** A Mosquitto of its own, with the rights that devices and console have. */
+export async function startMosquitto({ certPem, keyPem, authorityPem }: { readonly certPem: string; readonly keyPem: string; readonly authorityPem: string }): Promise<Pick<TestBroker, 'url' | 'restart' | 'close'>> {
+  const folder = mkdtempSync(join(tmpdir(), 'edgewise-mosquitto-'));
   const file = (name: string, text: string): string => {
     writeFileSync(join(folder, name), text, { mode: 0o600 });
     return join(folder, name);
@@ -87,7 +92,7 @@ export async function mosquittoBroker(): Promise<TestBroker> {
   mkdirSync(join(folder, 'kept'));
   const port = await freePort();
   const config = file('mosquitto.conf', `user root\n${mosquittoConfig({
-    port, host: '127.0.0.1', authorityFile: file('authority.pem', authority.certPem), certificateFile: file('server.pem', certPem), keyFile: file('server-key.pem', keyPem),
+    port, host: '127.0.0.1', authorityFile: file('authority.pem', authorityPem), certificateFile: file('server.pem', certPem), keyFile: file('server-key.pem', keyPem),
     aclFile: file('acl', mosquittoAcl()), persistenceFolder: join(folder, 'kept'),
   })}`);
   let child: ChildProcess | undefined;
@@ -101,13 +106,11 @@ export async function mosquittoBroker(): Promise<TestBroker> {
   };
   const start = async (): Promise<void> => {
     child = spawn(MOSQUITTO ?? 'mosquitto', ['-c', config], { stdio: 'ignore' });
-    await accepts(port, authority.certPem);
+    await accepts(port, authorityPem);
   };
   await start();
   return {
-    ...(await identities(authority)),
     url: `mqtts://127.0.0.1:${port}`,
-    authority,
     async restart() {
       await stop();
       await start();
