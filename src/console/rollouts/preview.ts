@@ -22,7 +22,7 @@ export interface Preview {
 export function previewRollout(
   draft: RolloutDraft,
   published: { readonly digest: string; readonly manifest: ManifestDocument },
-  services: { readonly registry: FleetRegistry; readonly rollouts: Pick<RolloutService, 'targets' | 'list'>; readonly now: number; readonly random: () => number },
+  services: { readonly registry: FleetRegistry; readonly rollouts: Pick<RolloutService, 'targets' | 'busy'>; readonly now: number; readonly random: () => number },
 ): Preview {
   const { registry, rollouts, now } = services;
   const { policy } = draft;
@@ -43,7 +43,8 @@ export function previewRollout(
   const fits = (row: DeviceRow): boolean => row.hardware === null || manifest.variants.some((variant) => variant.hardware === row.hardware && (variant.deviceClasses.length === 0 || variant.deviceClasses.includes(row.class)));
   each('no_variant', rows.some(fits) ? 'warn' : 'stop', (row) => !fits(row), 'have hardware or a class that this version has no variant for.');
   each('already_installed', 'note', (row) => row.digest === digest, 'run it already.');
-  each('in_other_rollout', 'warn', (row) => row.rollout !== null && rollouts.list().some(({ rollout }) => rollout.id === row.rollout?.id && rollout.state !== 'finished' && rollout.state !== 'stopped' && rollout.state !== 'rolled_back'), 'are part of another rollout that has not ended.');
+  const busy = rollouts.busy();
+  each('in_other_rollout', 'warn', (row) => busy.has(row.id), 'are in the hands of another rollout; they wait until it is done with them.');
   if (policy.gates.length > 0) each('no_baseline', 'note', (row) => row.digest === null, 'run nothing yet, so there is nothing to hold the new version against.');
   else risk('no_gate', 'warn', 'Nothing is measured before the swap: only failures can stop it.', []);
 

@@ -49,10 +49,14 @@ export interface RolloutService extends RolloutEars {
   /** Devices that a filter would touch now, as the planner wants them. */
   targets(filter: string): { readonly targets: readonly Target[]; readonly stores: readonly RolloutStore[] };
   removed(deviceId: string, by: string): void;
+  /** Devices that a rollout has begun with and not ended. */
+  busy(): ReadonlySet<string>;
   close(): void;
 }
 
 const TICK_MS = 2000;
+/** What comes in together is looked at together: a tick walks over every device. */
+const SETTLE_MS = 150;
 const TYPED: ReadonlySet<RolloutAction> = new Set(['stop', 'roll_back', 'accept_and_resume']);
 
 export function createRolloutService(options: RolloutServiceOptions): RolloutService {
@@ -126,11 +130,24 @@ export function createRolloutService(options: RolloutServiceOptions): RolloutSer
   const tick = (): void => {
     for (const [id] of live()) {
       try {
-        apply(id, { type: 'tick', othersDown: othersDown(id) });
+        apply(id, { type: 'tick', othersDown: othersDown(id), busy: busyElsewhere(id) });
       } catch (error) {
         options.log(`fault in the rollout ${id}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
       }
     }
+  };
+
+  /** Devices that another rollout has begun with and not ended: each is in one hand at a time, and a rollout that hangs holds up nobody it has not begun with. */
+  const busyElsewhere = (id: string): ReadonlySet<string> => {
+    const busy = new Set<string>();
+    for (const [other, state] of live()) {
+      if (other === id) continue;
+      for (const device of eachDevice(state.devices)) {
+        const { phase } = DEVICE_TRAITS[device.state];
+        if (device.state !== 'queued' && (phase === 'waiting' || phase === 'working')) busy.add(device.deviceId);
+      }
+    }
+    return busy;
   };
 
   /** By store, devices outside of this rollout that do not serve now. */
@@ -153,6 +170,17 @@ export function createRolloutService(options: RolloutServiceOptions): RolloutSer
       tick();
       if (live().length > 0) wake(now() + TICK_MS);
     }, Math.max(0, Math.min(atMs - now(), TICK_MS))).unref();
+  }
+  // Who went away while nobody was here would count as serving: after a start nobody is there until he says so.
+  for (const [id, state] of live()) {
+    const gone = [...eachDevice(state.devices)].filter((device) => device.online && registry.row(device.deviceId)?.presence !== 'online');
+    store.transaction(() => {
+      for (const { deviceId } of gone) {
+        const result = step(find(id), { type: 'presence', deviceId, online: false }, now(), random);
+        keep(id, result);
+        states.set(id, result.state);
+      }
+    });
   }
   if (live().length > 0) wake(now());
 
@@ -229,18 +257,19 @@ export function createRolloutService(options: RolloutServiceOptions): RolloutSer
       return () => {
         for (const [id, result] of results) carryOut(id, result);
         noteRunning(deviceId, message.report);
-        if (results.some(([, { ignored }]) => ignored === null)) wake(now());
+        if (results.some(([, { ignored }]) => ignored === null)) wake(now() + SETTLE_MS);
       };
     },
     born(deviceId) {
       for (const [id, state] of live()) if (getDevice(state.devices, deviceId) === undefined && registry.holds(state.rollout.filter, deviceId)) join(id, deviceId);
       for (const id of inputs(deviceId)) if (isLive(find(id).rollout.state)) apply(id, { type: 'presence', deviceId, online: true });
       for (const { message } of store.rollouts.commandsOf(deviceId)) if (message.validUntilMs > now()) options.send(deviceId, message);
-      wake(now());
+      wake(now() + SETTLE_MS);
     },
     presence(deviceId, online) {
       for (const id of inputs(deviceId)) if (isLive(find(id).rollout.state)) apply(id, { type: 'presence', deviceId, online });
     },
+    busy: () => busyElsewhere(''),
     removed(deviceId, by) {
       for (const id of inputs(deviceId)) apply(id, { type: 'removed', deviceId, by });
     },

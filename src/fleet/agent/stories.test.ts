@@ -335,7 +335,6 @@ describe('what goes over the wire', () => {
     console_.acks = false;
     await roll(one, 'r1');
     await until(() => expect(console_.batches.length).toBeGreaterThan(2));
-    const stored = console_.reports.length;
     const arrived = console_.arrived;
     expect(device.agent.status().waitingReports).toBeGreaterThan(0);
     console_.online = false;
@@ -345,7 +344,7 @@ describe('what goes over the wire', () => {
     console_.online = true;
     await until(() => expect(device.agent.status().waitingReports).toBe(0));
     expect(console_.arrived).toBeGreaterThan(arrived);
-    expect(console_.reports.length).toBeGreaterThanOrEqual(stored);
+    expect(console_.kinds()).toContain('running');
     expect(console_.births.map(({ birth }) => birth)).toEqual([1, 2]);
     await until(() => expect(readdirSync(join(folder, 'telemetry')).length).toBeLessThan(2));
   });

@@ -44,7 +44,7 @@ export function startSwaps(draft: Draft, othersDown: OthersDown): void {
   }
 }
 
-export function startDownloads(draft: Draft): void {
+export function startDownloads(draft: Draft, busy: ReadonlySet<string>): void {
   const { policy } = draft.rollout;
   const waves = openWaves(draft);
   const open = openAt(policy.download, draft.now);
@@ -54,6 +54,7 @@ export function startDownloads(draft: Draft): void {
     const store = draft.store(device.storeId);
     if (store === undefined) continue;
     if (!device.online) waits(draft, device, 'offline');
+    else if (busy.has(device.deviceId)) waits(draft, device, 'other rollout');
     else if (device.notBeforeMs > draft.now) waits(draft, device, device.reason ?? 'retry later');
     else if (!open(store)) waits(draft, device, 'download window');
     else if (tokens < 1) waits(draft, device, 'ramp');

@@ -25,8 +25,11 @@ export type RolloutInput =
   | { readonly type: 'pause'; readonly by: string; readonly note: string }
   /** `accept`: goes on although a gate said no; the wave passes in this person's name. */
   | { readonly type: 'resume'; readonly by: string; readonly accept: boolean }
-  /** Time goes on. `othersDown`: by store, devices outside of this rollout that do not serve now; a store left out has none. */
-  | { readonly type: 'tick'; readonly othersDown?: Readonly<Record<string, number>> }
+  /**
+   * Time goes on. `othersDown`: by store, devices outside of this rollout that do not serve now; a store left out has none. `busy`: devices that another
+   * rollout has begun with: they wait until it is done with them.
+   */
+  | { readonly type: 'tick'; readonly othersDown?: Readonly<Record<string, number>>; readonly busy?: ReadonlySet<string> }
   | { readonly type: 'report'; readonly deviceId: string; readonly sequence: number; readonly attempt: number; readonly report: DeviceReport }
   | { readonly type: 'presence'; readonly deviceId: string; readonly online: boolean }
   /** A device begins to match the filter. */

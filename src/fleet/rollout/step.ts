@@ -5,6 +5,8 @@ import { personAsks } from './persons.ts';
 import { deviceJoins, deviceLeaves, deviceReports, presenceChanges } from './reports.ts';
 import { tick } from './tick.ts';
 
+const NOBODY: ReadonlySet<string> = new Set();
+
 /**
  * Pure. The host keeps the new state and the effects in one transaction, and carries the effects out afterwards, as often as it takes: each has an id by
  * which it counts once.
@@ -16,7 +18,7 @@ export function step(state: RolloutState, input: RolloutInput, now: number, rand
   const draft = new Draft(state, now, random);
   switch (input.type) {
     case 'tick':
-      tick(draft, input.othersDown ?? {});
+      tick(draft, input.othersDown ?? {}, input.busy ?? NOBODY);
       break;
     case 'report':
       deviceReports(draft, input);

@@ -6,7 +6,7 @@ import { retriesLeft } from './reports.ts';
 import { mayRunNew, startDownloads, startRollbacks, startSwaps } from './starts.ts';
 import { cancelUntouched, judgeWaves } from './waves.ts';
 
-export function tick(draft: Draft, othersDown: Readonly<Record<string, number>>): void {
+export function tick(draft: Draft, othersDown: Readonly<Record<string, number>>, busy: ReadonlySet<string>): void {
   const startAt = draft.rollout.policy.startAtMs;
   if (draft.rollout.state === 'scheduled' && (startAt === null || startAt <= draft.now)) moveRollout(draft, 'start_due', ENGINE);
   deadlines(draft);
@@ -15,7 +15,7 @@ export function tick(draft: Draft, othersDown: Readonly<Record<string, number>>)
   switch (draft.rollout.state) {
     case 'running':
       startSwaps(draft, othersDown);
-      startDownloads(draft);
+      startDownloads(draft, busy);
       break;
     case 'stopping':
       cancelUntouched(draft, 'rollout stopped');

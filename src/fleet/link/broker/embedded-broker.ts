@@ -126,7 +126,12 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promi
     },
   });
 
-  aedes.on('clientReady', (client) => void open.set(client.id, client));
+  // Before the device is told that it is in: from then on it can be shut out.
+  aedes.on('client', (client) => {
+    open.set(client.id, client);
+    const certificate = (client.conn as TLSSocket).getPeerX509Certificate();
+    if (client.id !== CONSOLE_NAME && (certificate === undefined || !options.mayConnect(client.id, certificate.fingerprint256))) client.close();
+  });
   aedes.on('clientDisconnect', (client) => {
     // The one that took over has the name by now.
     if (open.get(client.id) === client) open.delete(client.id);
