@@ -21,6 +21,7 @@ export default defineConfig({
           cli: at('src/cli/index.ts'),
           'job-process': at('src/console/processes/job-process.ts'),
           'simulate-process': at('src/console/processes/simulate-process.ts'),
+          'agent-model': at('src/fleet/agent/model/agent-model.ts'),
           'inference-child': at('src/console/processes/inference-child.ts'),
         },
         output: { format: 'es', entryFileNames: '[name].js', chunkFileNames: 'chunks/[name]-[hash].js' },
