@@ -130,7 +130,7 @@ describe('two devices and a console', () => {
   it('refuse the slower form by what they measured, and stay as they are without a hand on them', { timeout: 180_000 }, async () => {
     const done = await rollOut(floatAgain, 'slower', POLICY, 'rolled_back');
     expect(done.states['rejected']).toBe(1);
-    const [rejected] = (await call('rollouts.devices', { id: done.rollout.id })).filter(({ state }) => state === 'rejected');
+    const rejected = (await call('rollouts.devices', { id: done.rollout.id })).find(({ state }) => state === 'rejected');
     expect(rejected?.gates).toMatchObject([{ verdict: 'missed' }]);
     for (const row of await call('fleet.devices', {})) expect(row.digest).toBe(int8.digest);
   });
