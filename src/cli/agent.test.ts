@@ -18,9 +18,12 @@ const ROOT = join(import.meta.dirname, '..', '..');
 const MODEL = join(ROOT, 'resources/sample/shelf-products.onnx');
 const PICTURES = join(ROOT, 'resources/sample/pictures');
 const HOUR = 3_600_000;
+/** Not a question of time here: whatever else the machine does, the gate is met. */
+const WIDE = 50;
+const latency = (limit: number): RolloutPolicy['gates'] => [{ metric: 'latencyP95Ms', compare: 'ratio', limit, minSamples: 20, required: true }];
 const POLICY: RolloutPolicy = {
   approval: 'none', startAtMs: null, canary: 1, waves: { kind: 'sizes', sizes: [] }, ramp: null, store: { minServing: 1, smallStores: 'one_at_a_time', maxAtOnce: 1 }, download: { kind: 'always' }, update: { kind: 'always' },
-  success: { atLeastShare: 1, minExecuted: 1 }, failures: [], gates: [{ metric: 'latencyP95Ms', compare: 'ratio', limit: 1.3, minSamples: 20, required: true }], waveGates: { missedAtMostShare: 0, minDevices: 1 },
+  success: { atLeastShare: 1, minExecuted: 1 }, failures: [], gates: latency(WIDE), waveGates: { missedAtMostShare: 0, minDevices: 1 },
   onGateFailure: 'roll_back', soakMs: 6000, retries: { max: 2, baseMs: 500, factor: 2, maxMs: 2000 },
   timeoutsMs: { downloading: HOUR, verifying: HOUR, benchmarking: HOUR, swapping: HOUR, confirming: HOUR, rolling_back: HOUR, wave: HOUR }, jitterMs: 0, lateJoiners: 'ignore', tailMs: HOUR,
 };
@@ -128,7 +131,7 @@ describe('two devices and a console', () => {
   });
 
   it('refuse the slower form by what they measured, and stay as they are without a hand on them', { timeout: 180_000 }, async () => {
-    const done = await rollOut(floatAgain, 'slower', POLICY, 'rolled_back');
+    const done = await rollOut(floatAgain, 'slower', { ...POLICY, gates: latency(1.2) }, 'rolled_back');
     expect(done.states['rejected']).toBe(1);
     const rejected = (await call('rollouts.devices', { id: done.rollout.id })).find(({ state }) => state === 'rejected');
     expect(rejected?.gates).toMatchObject([{ verdict: 'missed' }]);

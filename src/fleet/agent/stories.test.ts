@@ -23,7 +23,7 @@ beforeEach(async () => {
 afterEach(async () => {
   await device?.agent.stop();
   publisher.close();
-  rmSync(folder, { recursive: true, force: true });
+  rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
 });
 
 async function boot(more: Parameters<typeof testAgent>[4] = {}): Promise<TestAgent> {
