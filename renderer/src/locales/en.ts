@@ -1,6 +1,9 @@
 /** The page's words in English. Every other language has exactly these keys. `|` parts one from many. */
 import { enErrors } from './en-errors.ts';
+import { enFleet } from './en-fleet.ts';
 import { enGraph } from './en-graph.ts';
+import { enRollouts } from './en-rollouts.ts';
+import { enSavings } from './en-savings.ts';
 
 export const en = {
   app: {
@@ -18,8 +21,6 @@ export const en = {
     rollouts: 'Rollouts',
     savings: 'Savings',
     settings: 'Settings',
-    planned: 'not built yet',
-    plannedGroup: 'Not built yet',
     search: 'Search',
     collapse: 'Collapse the sidebar',
     expand: 'Expand the sidebar',
@@ -364,6 +365,9 @@ export const en = {
   },
   origin: { imported: 'opened', sample: 'sample', by: 'by {recipe}', importedFrom: 'opened from {file}' },
   graph: enGraph,
+  fleet: enFleet,
+  rollouts: enRollouts,
+  savings: enSavings,
   lineage: { title: 'Lineage', alone: 'Nothing has been made from this model yet.', removed: 'deleted model' },
   reports: { title: 'Reports', made: 'made this model', began: 'began with this model', speed: '{ratio}× speed' },
   settings: {

@@ -1,6 +1,9 @@
 import type { Messages } from './en.ts';
 import { zhCNErrors } from './zh-CN-errors.ts';
+import { zhCNFleet } from './zh-CN-fleet.ts';
 import { zhCNGraph } from './zh-CN-graph.ts';
+import { zhCNRollouts } from './zh-CN-rollouts.ts';
+import { zhCNSavings } from './zh-CN-savings.ts';
 
 export const zhCN: Messages = {
   app: {
@@ -18,8 +21,6 @@ export const zhCN: Messages = {
     rollouts: '发布',
     savings: '节省',
     settings: '设置',
-    planned: '尚未开发',
-    plannedGroup: '尚未开发',
     search: '搜索',
     collapse: '收起侧栏',
     expand: '展开侧栏',
@@ -364,6 +365,9 @@ export const zhCN: Messages = {
   },
   origin: { imported: '打开', sample: '示例', by: '由 {recipe} 生成', importedFrom: '打开自 {file}' },
   graph: zhCNGraph,
+  fleet: zhCNFleet,
+  rollouts: zhCNRollouts,
+  savings: zhCNSavings,
   lineage: { title: '谱系', alone: '尚未由此模型生成其他模型。', removed: '已删除的模型' },
   reports: { title: '报告', made: '生成了此模型', began: '以此模型为起点', speed: '{ratio}× 速度' },
   settings: {
