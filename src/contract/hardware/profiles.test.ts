@@ -22,11 +22,12 @@ describe('profiles that are shipped', () => {
   });
 
   it.each(hardwareProfiles.map((profile) => [profile.id, profile] as const))('%s is plausible', (_, profile) => {
-    for (const { id, cores, peak, bandwidthBytesPerS, memoryBytes, activeW } of profile.units) {
+    for (const { id, cores, coresPerInference, peak, bandwidthBytesPerS, memoryBytes, activeW } of profile.units) {
       const rates = [peak.fp32, peak.fp16, peak.int8, peak.int4].filter((rate) => rate !== null);
       expect(rates.length, id).toBeGreaterThan(0);
       expect(rates, `${id}: fewer bits are never slower`).toEqual(rates.toSorted((a, b) => a - b));
       for (const rate of rates) {
+        expect(cores % coresPerInference, id).toBe(0);
         expect(rate / cores, id).toBeGreaterThan(1e9);
         expect(rate, id).toBeLessThan(1e15);
       }

@@ -25,6 +25,8 @@ export const computeUnit = z.strictObject({
   name: z.string(),
   /** Cores that share the peak evenly: one thread of a processor reaches peak / cores. */
   cores: z.number().int().positive(),
+  /** Of them, how many one inference keeps busy; the others take other inferences. */
+  coresPerInference: z.number().int().positive(),
   /** Operations per second of all cores, dense, a multiplication with its addition as two; null: it does not compute with this type. */
   peak: z.strictObject({ fp32: positive.nullable(), fp16: positive.nullable(), int8: positive.nullable(), int4: positive.nullable() }),
   /** Of the memory that weights and activations lie in, bytes per second. */
@@ -116,5 +118,8 @@ export const hardwareProfile = z.strictObject({
   notes: z.array(z.string()),
 });
 
+export type ComputeType = z.infer<typeof computeType>;
+export type ComputeUnit = z.infer<typeof computeUnit>;
+export type HardwareRuntime = z.infer<typeof hardwareRuntime>;
 export type FigureSource = z.infer<typeof figureSource>;
 export type HardwareProfile = z.infer<typeof hardwareProfile>;
