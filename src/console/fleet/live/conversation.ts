@@ -89,7 +89,11 @@ export function createConversation(options: ConversationOptions): Conversation {
         ack: { reports: Math.min(reports, message.reports), batches: Math.min(batches, message.batches) },
         desired: { version: desired.version, values: desiredValues.catch({}).parse(desired.values) },
       });
-      if (message.reports < reports || message.batches < batches) registry.setAcked(deviceId, { reports: Math.min(reports, message.reports), batches: Math.min(batches, message.batches) });
+      if (message.reports < reports || message.batches < batches) {
+        registry.setAcked(deviceId, { reports: Math.min(reports, message.reports), batches: Math.min(batches, message.batches) });
+        const device = registry.number(deviceId);
+        if (device !== undefined) store.telemetry.countFrom(device, message.batches);
+      }
       rollouts.born(deviceId);
     },
     death(deviceId, message) {
@@ -123,7 +127,7 @@ export function createConversation(options: ConversationOptions): Conversation {
       const { batches } = registry.acked(deviceId);
       const newest = Math.max(batches, message.batch);
       store.transaction(() => {
-        store.telemetry.add(device, message.batch, message.rows);
+        store.telemetry.add(device, registry.store(registry.row(deviceId)?.storeId ?? '')?.timeZone ?? 'UTC', { batch: message.batch, sentAtMs: message.sentAtMs, arrivedAtMs: now(), simulated: message.simulated, rows: message.rows });
         if (newest > batches) registry.setAcked(deviceId, { batches: newest });
       });
       const last = message.rows.at(-1);

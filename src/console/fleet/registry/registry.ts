@@ -136,7 +136,7 @@ export function createFleetRegistry(options: { readonly store: Store; readonly e
       return device.row;
     },
     removeDevice(id) {
-      known(id);
+      options.store.telemetry.removeDevice(known(id).number);
       fleet.removeDevice(id);
       devices.delete(id);
       feed.removed(id);
