@@ -104,7 +104,14 @@ export const fleetRoutes = {
   'fleet.setLink': defineRoute({ input: linkSettings, output: z.object({ status: linkStatus, settings: linkSettings }) }),
 
   /** Registers a demo chain and starts simulated devices for it, labelled so. */
-  'fleet.startDemo': defineRoute({ input: z.object({ stores: z.number().int().min(1).max(500), devicesPerStore: z.number().int().min(1).max(10) }), output: none }),
+  'fleet.startDemo': defineRoute({
+    input: z.object({
+      stores: z.number().int().min(1).max(500), devicesPerStore: z.number().int().min(1).max(10),
+      /** What they would have measured before, so that savings have something to show: six weeks where it is left out. */
+      historyDays: z.number().int().min(0).max(62).optional(),
+    }),
+    output: none,
+  }),
   /** Ends the simulated devices; `forget`: takes the demo's stores and devices away as well. */
   'fleet.stopDemo': defineRoute({ input: z.object({ forget: z.boolean() }), output: none }),
 } as const;

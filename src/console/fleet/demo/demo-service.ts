@@ -10,6 +10,7 @@ import type { Store } from '../../store/open-store.ts';
 import type { LiveService } from '../live/live-service.ts';
 import type { FleetRegistry } from '../registry/registry.ts';
 import { DEMO_PREFIX, demoChain } from './demo-chain.ts';
+import { demoHistory } from './demo-history.ts';
 import { fromSimulator, type SimulatorStatus, type ToSimulator } from './messages.ts';
 
 export interface DemoRequest {
@@ -20,6 +21,8 @@ export interface DemoRequest {
   /** Devices that start in a second. */
   readonly startPerS?: number;
   readonly telemetryEveryMs?: number;
+  /** What they would have measured in the days before; none where it is left out. */
+  readonly historyDays?: number;
 }
 
 export interface DemoService {
@@ -51,6 +54,8 @@ const LINE_MS = 20_000;
 const STOP_MS = 15_000;
 /** Devices between two breaths, so that the page keeps moving. */
 const AT_ONCE = 25;
+/** Since 1970: all there can be. */
+const MONTHS = { first: 0, last: 100_000 };
 
 export function createDemoService(options: DemoOptions): DemoService {
   const { store, registry, live, log } = options;
@@ -89,6 +94,23 @@ export function createDemoService(options: DemoOptions): DemoService {
       await breath();
     }
     return chain;
+  };
+
+  /** Once: a device of which anything is known has a past. */
+  const remember = async ({ stores, devices }: ReturnType<typeof demoChain>, days: number, seed: number): Promise<void> => {
+    const shops = new Map(stores.map((shop) => [shop.id, shop]));
+    const nowMs = Date.now();
+    const begun = new Set(store.telemetry.rollups.buckets('month', MONTHS.first, MONTHS.last).map(({ device }) => device));
+    for (let begin = 0; begin < devices.length; begin += AT_ONCE) {
+      store.transaction(() => {
+        for (const device of devices.slice(begin, begin + AT_ONCE)) {
+          const shop = shops.get(device.storeId);
+          const number = registry.number(device.id);
+          if (shop && number !== undefined && !begun.has(number)) store.telemetry.rollups.add(number, shop.timeZone, true, demoHistory(device, shop, nowMs, days, seed));
+        }
+      });
+      await breath();
+    }
   };
 
   const launch = (): ChildHandle => {
@@ -130,7 +152,9 @@ export function createDemoService(options: DemoOptions): DemoService {
       starting = true;
       try {
         await lineUp();
-        const { stores, devices } = await register(request);
+        const chain = await register(request);
+        const { stores, devices } = chain;
+        if (request.historyDays) await remember(chain, request.historyDays, request.seed ?? 1);
         const enrolments = live.enrolments();
         const admitted = new Map((await enrolments.admit(devices.map(({ id }) => id))).map((one) => [one.deviceId, one]));
         const { brokerUrl, brokerAuthorityPem, artifactsUrl, authorityPem, rootBase64 } = await enrolments.wayIn();
