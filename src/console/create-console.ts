@@ -4,6 +4,7 @@ import type { Clock } from '../base/ports.ts';
 import { EdgewiseError } from '../base/errors.ts';
 import type { JobRecord } from '../contract/records/job.ts';
 import { machineRecord } from '../runtime/index.ts';
+import { createAdvisor } from './advisor/advisor.ts';
 import { createArtifactService, type ArtifactService } from './artifacts/artifact-service.ts';
 import { openDataFolder } from './data-folder.ts';
 import { createEventHub, type Events } from './events.ts';
@@ -22,6 +23,7 @@ import { findSimulator, type ProcessEntries } from './processes/entries.ts';
 import { renderReport } from './recipes.ts';
 import { createRolloutService, type RolloutService } from './rollouts/rollout-service.ts';
 import { createRouter, type Router } from './router.ts';
+import { advisorHandlers } from './routes/advisor.ts';
 import { appHandlers } from './routes/app.ts';
 import { artifactHandlers } from './routes/artifacts.ts';
 import { datasetHandlers } from './routes/datasets.ts';
@@ -142,6 +144,7 @@ export async function createConsole(options: ConsoleOptions): Promise<Console> {
       ...appHandlers({ version, host, dataFolder: folder.root, machine, dialogs: dialogs !== undefined }, store, events),
       ...modelHandlers(library, uploads),
       ...recipeHandlers(),
+      ...advisorHandlers(createAdvisor({ library, store })),
       ...datasetHandlers(library, store, sample),
       ...fileHandlers(dialogs),
       ...jobHandlers(jobs, library, store, now),
@@ -149,7 +152,7 @@ export async function createConsole(options: ConsoleOptions): Promise<Console> {
       ...fleetHandlers({ registry, live, rollouts, demo, store }),
       ...demoHandlers(demo),
       ...fleetImportHandlers(createCsvImport(registry, store, newId)),
-      ...rolloutHandlers({ rollouts, registry, artifacts, now: Date.now, random: Math.random }),
+      ...rolloutHandlers({ rollouts, registry, artifacts, personName: () => store.settings.get().personName, now: Date.now, random: Math.random }),
     },
     checkOutputs: options.checkOutputs ?? false,
     onFault,

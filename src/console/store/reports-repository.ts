@@ -15,6 +15,8 @@ export interface ReportsRepository {
   get(id: string): StoredReport | undefined;
   /** Reports whose input or output is this model, newest first. */
   forModel(modelId: string): StoredReport[];
+  /** The newest of all. */
+  latest(count: number): StoredReport[];
   add(report: StoredReport): void;
   /** Removes reports of which neither model is in the library any more. */
   removeOrphans(): void;
@@ -24,6 +26,7 @@ export function createReportsRepository(database: DatabaseSync): ReportsReposito
   const columns = 'id, job_id, from_model_id, to_model_id, created_at, report';
   const get = database.prepare(`SELECT ${columns} FROM reports WHERE id = ?`);
   const forModel = database.prepare(`SELECT ${columns} FROM reports WHERE from_model_id = ? OR to_model_id = ? ORDER BY sequence DESC`);
+  const latest = database.prepare(`SELECT ${columns} FROM reports ORDER BY sequence DESC LIMIT ?`);
   const add = database.prepare(`INSERT INTO reports (${columns}) VALUES (?, ?, ?, ?, ?, ?)`);
   const removeOrphans = database.prepare(
     'DELETE FROM reports WHERE NOT EXISTS (SELECT 1 FROM models WHERE models.id IN (reports.from_model_id, reports.to_model_id))',
@@ -42,6 +45,7 @@ export function createReportsRepository(database: DatabaseSync): ReportsReposito
       return row === undefined ? undefined : reportOf(row);
     },
     forModel: (modelId) => forModel.all(modelId, modelId).map(reportOf),
+    latest: (count) => latest.all(count).map(reportOf),
     add(report) {
       add.run(report.id, report.jobId, report.fromModelId, report.toModelId, report.createdAt, JSON.stringify(report.report));
     },

@@ -62,6 +62,8 @@ export const hardwareRuntime = z.strictObject({
   /** Types of activations in the file that it computes fast with. */
   activations: z.array(z.enum(['u8', 's8'])),
   symmetricActivations: z.boolean(),
+  /** Products of u8 and s8 pass through 16 bits, two at a time: on x86 without VNNI. */
+  saturates: z.boolean(),
   /** Each dimension a number. */
   staticShapes: z.boolean(),
   /** Operators of com.microsoft, such as MatMulNBits. */

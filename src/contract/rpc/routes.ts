@@ -8,6 +8,7 @@ import { modelFacts, modelRecord } from '../records/model.ts';
 import { recipe } from '../records/recipe.ts';
 import { machineRecord, optimizeReport } from '../records/report.ts';
 import { settings } from '../records/settings.ts';
+import { advisorRoutes } from './advisor-routes.ts';
 import { fleetRoutes } from './fleet-routes.ts';
 import { rolloutRoutes } from './rollout-routes.ts';
 import { defineRoute } from './route.ts';
@@ -84,6 +85,7 @@ export const routes = {
   'settings.get': defineRoute({ input: none, output: settings }),
   'settings.set': defineRoute({ input: settings.partial(), output: settings }),
 
+  ...advisorRoutes,
   ...fleetRoutes,
   ...rolloutRoutes,
 } as const;
