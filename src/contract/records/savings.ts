@@ -263,6 +263,7 @@ export const whatIfInput = z.strictObject({
 export const whatIfResult = z.object({ baseline: costParts, optimized: costParts, baselineDevices: count, optimizedDevices: count, savedCny: money, savedShare: z.number().nullable(), carbonSavedKg: z.number() });
 
 export type TariffPlan = z.infer<typeof tariffPlan>;
+export type GridEntry = z.infer<typeof gridEntry>;
 export type HardwareCost = z.infer<typeof hardwareCost>;
 export type ServiceUse = z.infer<typeof serviceUse>;
 export type SavingsAssumptions = z.infer<typeof savingsAssumptions>;

@@ -1,0 +1,160 @@
+/**
+ * A measured difference with its interval, on the scale of logarithms: log(optimized / baseline), where a ratio and its inverse weigh the same.
+ *
+ * Which units are drawn anew:
+ * - eight updated stores or more: stores, those updated and those held back apart. Devices of a store share its customers, heat and power line.
+ * - fewer updated stores, but stores held back: as far as those differ among each other, by their devices and by the store (Conley and Taber 2011), with
+ *   Student's distribution.
+ * - neither: blocks of time of the devices themselves.
+ * Before and after alone, what all stores share (weather, a season) does not average out over stores; it is read from blocks of time and widens the interval.
+ */
+import type { ResampledUnit } from '../../contract/records/savings.ts';
+import type { Cohort, SavingsPanel } from './panel.ts';
+import { blockOf, type Pair } from './sides.ts';
+import { bootstrapErrors, studentAt975, varianceOf, type Stratum } from './statistics.ts';
+
+const LEAST_STORES = 8;
+const LEAST_BLOCKS = 5;
+
+/** Of log(optimized / baseline). */
+export interface LogRatio {
+  readonly value: number;
+  /** null: too little to tell. */
+  readonly ci95: readonly [number, number] | null;
+  readonly resampled: ResampledUnit | null;
+}
+
+/** @param pairs none left out */
+export function logRatio(panel: SavingsPanel, pairs: readonly Pair[], seed: number): LogRatio | null {
+  if (pairs.length === 0) return null;
+  const cohort = (pair: Pair): Cohort | undefined => panel.cohortOf.get(pair.device);
+  if (panel.method === 'held_back' && pairs.some((pair) => (cohort(pair)?.controls.size ?? 0) === 0)) return null;
+  const stores = new Map<number, Pair[]>();
+  let optimizedJ = 0;
+  let baselineJ = 0;
+  for (const pair of pairs) {
+    const store = panel.query.table.storeOfDevice[pair.device] ?? 0;
+    stores.set(store, [...(stores.get(store) ?? []), pair]);
+    optimizedJ += pair.optimizedJ;
+    baselineJ += pair.baselineJ * (cohort(pair)?.ratio ?? 1);
+  }
+  const value = Math.log(optimizedJ / baselineJ);
+  const influence = (pair: Pair): number => pair.optimizedJ / optimizedJ - (pair.baselineJ * (cohort(pair)?.ratio ?? 1)) / baselineJ;
+  const ofStores = Float64Array.from(stores.values(), (each) => each.reduce((sum, pair) => sum + influence(pair), 0));
+  const { rounds } = panel.query;
+  const interval = ({ low, high }: { low: number; high: number }): [number, number] => [value - high, value - low];
+
+  if (panel.method === 'held_back') {
+    const shares = new Map<Cohort, number>();
+    for (const pair of pairs) {
+      const of = cohort(pair);
+      if (of) shares.set(of, (shares.get(of) ?? 0) + (pair.baselineJ * of.ratio) / baselineJ);
+    }
+    const ofControls = controlInfluence(shares);
+    if (stores.size >= LEAST_STORES) return { value, ci95: interval(bootstrapErrors([ofStores, ofControls], rounds, seed)), resampled: 'stores' };
+    let variance = varianceOf(ofControls);
+    for (const each of stores.values()) {
+      const share = each.reduce((sum, pair) => sum + (pair.baselineJ * (cohort(pair)?.ratio ?? 1)) / baselineJ, 0);
+      const first = each[0] && cohort(each[0]);
+      if (!first) continue;
+      const { store, device } = components(first);
+      variance += share ** 2 * (store + device / each.length);
+    }
+    const far = studentAt975(Math.max(4, ofControls.length - 1)) * Math.sqrt(variance);
+    return { value, ci95: [value - far, value + far], resampled: 'other_stores' };
+  }
+
+  if (stores.size >= LEAST_STORES) {
+    const extra = sharedByAll(panel, [...stores.values()], optimizedJ, baselineJ);
+    return { value, ci95: interval(bootstrapErrors([ofStores], rounds, seed, extra)), resampled: 'stores' };
+  }
+  const { before, after } = blockInfluence(panel, pairs, optimizedJ, baselineJ);
+  if (before.length < LEAST_BLOCKS || after.length < LEAST_BLOCKS) return { value, ci95: null, resampled: null };
+  return { value, ci95: interval(bootstrapErrors([before, after], rounds, seed)), resampled: 'time_blocks' };
+}
+
+/** Of every store held back, through the ratios of the cohorts. */
+function controlInfluence(shares: ReadonlyMap<Cohort, number>): Stratum {
+  const found = new Map<number, number>();
+  for (const [cohort, share] of shares) {
+    for (const [store, pairs] of cohort.controls) {
+      let own = 0;
+      for (const pair of pairs) own += pair.optimizedJ / cohort.afterJ - pair.baselineJ / cohort.beforeJ;
+      found.set(store, (found.get(store) ?? 0) - share * own);
+    }
+  }
+  return Float64Array.from([...found].sort(([a], [b]) => a - b).map(([, value]) => value));
+}
+
+const known = new WeakMap<Cohort, { readonly store: number; readonly device: number }>();
+
+/** How far log ratios of stores held back differ: by the store and by the device (analysis of variance, one way, groups of unequal size). */
+function components(cohort: Cohort): { readonly store: number; readonly device: number } {
+  const before = known.get(cohort);
+  if (before) return before;
+  const groups = [...cohort.controls.values()].map((pairs) => pairs.map((pair) => Math.log(pair.optimizedJ / pair.baselineJ)));
+  const count = groups.reduce((sum, group) => sum + group.length, 0);
+  const mean = groups.flat().reduce((sum, value) => sum + value, 0) / count;
+  let within = 0;
+  let between = 0;
+  let squares = 0;
+  for (const group of groups) {
+    const own = group.reduce((sum, value) => sum + value, 0) / group.length;
+    within += group.reduce((sum, value) => sum + (value - own) ** 2, 0);
+    between += group.length * (own - mean) ** 2;
+    squares += group.length ** 2;
+  }
+  const stores = groups.length;
+  const device = count > stores ? within / (count - stores) : 0;
+  const size = (count - squares / count) / (stores - 1);
+  const result = { store: Math.max(0, (between / (stores - 1) - device) / size), device };
+  known.set(cohort, result);
+  return result;
+}
+
+interface BlockStrata {
+  readonly before: Stratum;
+  readonly after: Stratum;
+}
+
+/** What each block of time moves the estimate by, devices together. Blocks without a row do not count. */
+function blockInfluence(panel: SavingsPanel, pairs: readonly Pair[], optimizedJ: number, baselineJ: number): BlockStrata {
+  const count = panel.blocks.count;
+  const before = new Float64Array(count);
+  const after = new Float64Array(count);
+  const has = { before: new Uint8Array(count), after: new Uint8Array(count) };
+  for (const pair of pairs) {
+    const idleW = pair.before.idleJ / pair.before.ms;
+    const each = pair.before.aboveJ / pair.before.inferences;
+    for (let block = 0; block < count; block++) {
+      const was = blockOf(pair.before, block);
+      if (was[0] > 0) {
+        has.before[block] = 1;
+        const moved = (pair.after.ms * (was[2] - idleW * was[0])) / pair.before.ms + (pair.after.inferences * (was[3] - each * was[1])) / pair.before.inferences;
+        before[block] = (before[block] ?? 0) - moved / baselineJ;
+      }
+      const is = blockOf(pair.after, block);
+      if (is[0] > 0) {
+        has.after[block] = 1;
+        after[block] = (after[block] ?? 0) + (is[2] + is[3]) / optimizedJ - (idleW * is[0] + each * is[1]) / baselineJ;
+      }
+    }
+  }
+  return { before: before.filter((_, at) => has.before[at] === 1), after: after.filter((_, at) => has.after[at] === 1) };
+}
+
+/**
+ * What all stores share: the error as blocks of time show it for all stores together, less what it would be if each store went its own way.
+ * @returns nothing where there are too few blocks to tell
+ */
+function sharedByAll(panel: SavingsPanel, stores: readonly (readonly Pair[])[], optimizedJ: number, baselineJ: number): { sd: number; freedom: number } | undefined {
+  const { before, after } = blockInfluence(panel, stores.flat(), optimizedJ, baselineJ);
+  const freedom = before.length + after.length - 2;
+  if (freedom < 2) return undefined;
+  let own = 0;
+  for (const store of stores) {
+    const mine = blockInfluence(panel, store, optimizedJ, baselineJ);
+    own += varianceOf(mine.before) + varianceOf(mine.after);
+  }
+  return { sd: Math.sqrt(Math.max(0, varianceOf(before) + varianceOf(after) - own)), freedom };
+}

@@ -1,0 +1,129 @@
+/**
+ * All devices of a question measured on both sides, once; every scope is answered from it.
+ *
+ * Devices of stores where nothing was updated before the end of the period were held back. What changed there in the same weeks (season, heat, opening
+ * hours) is not the update's doing. Updates come on many days, so the devices held back are measured once for each day of updates, with its windows.
+ */
+import type { SavingMethod } from '../../contract/records/savings.ts';
+import { ledgerOf, type Ledger } from '../cost/ledger.ts';
+import type { SavingsQuery, Update } from '../types.ts';
+import { pairOf, slotsOf, type Blocks, type Pair, type Window } from './sides.ts';
+
+const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
+/** Held-back stores for which their change can be told with an interval. */
+const LEAST_CONTROLS = 8;
+/** Days of updates told apart; more are put together. */
+const MOST_COHORTS = 40;
+const MOST_BLOCKS = 64;
+/** Blocks on the shorter side, where the rows allow. */
+const BLOCKS_OF_SIDE = 8;
+
+/** Devices updated on the same day, and the devices held back measured by the same windows. */
+export interface Cohort {
+  /** By place of the store: its devices. */
+  readonly controls: ReadonlyMap<number, readonly Pair[]>;
+  /** Of all controls, optimized / baseline: what changed without an update. 1 where there are none. */
+  readonly ratio: number;
+  readonly afterJ: number;
+  readonly beforeJ: number;
+}
+
+export interface SavingsPanel {
+  readonly query: SavingsQuery;
+  readonly method: SavingMethod;
+  readonly blocks: Blocks;
+  /** By place of the device; only of those updated before the end of the period. */
+  readonly pairs: ReadonlyMap<number, Pair>;
+  readonly updates: ReadonlyMap<number, Update>;
+  readonly cohortOf: ReadonlyMap<number, Cohort>;
+  /** Of the period, all rows: for prices. */
+  readonly ledger: Ledger;
+}
+
+/** One pass over the table. Answers are the same for the same query, in whatever order rows and updates were given. */
+export function prepareSavings(query: SavingsQuery): SavingsPanel {
+  const { table, assumptions } = query;
+  const slots = slotsOf(table);
+  const places = new Map(table.devices.map((device, at) => [device.id, at]));
+  const updates = new Map<number, Update>();
+  for (const update of query.updates) {
+    const device = places.get(update.deviceId);
+    if (device !== undefined && update.atMs < query.toMs) updates.set(device, update);
+  }
+  const blocks = blocksOf(query);
+  const limits = { minHours: assumptions.minHours.value, accuracyMargin: assumptions.accuracyMargin.value };
+  const digestPlaces = new Map(table.digests.map((digest, at) => [digest, at]));
+  const place = (digest: string | null): number => (digest === null ? -1 : (digestPlaces.get(digest) ?? -2));
+  const pairs = new Map<number, Pair>();
+  for (const [device, update] of [...updates].sort(([a], [b]) => a - b)) {
+    const window = { ...windowOf(query, update.atMs), beforeDigest: place(update.fromDigest), afterDigest: place(update.toDigest) };
+    pairs.set(device, pairOf(table, slots, device, window, blocks, limits));
+  }
+  const held = heldBack(query, updates);
+  const enough = new Set(held.map((device) => table.storeOfDevice[device])).size >= LEAST_CONTROLS;
+  const wanted = query.method === 'auto' ? (enough ? 'held_back' : 'before_after') : query.method;
+  const cohorts = new Map<number, Cohort>();
+  const cohortOf = new Map<number, Cohort>();
+  const grain = cohortGrain(query, updates);
+  for (const [device, update] of [...updates].sort(([a, first], [b, second]) => first.atMs - second.atMs || a - b)) {
+    const key = Math.floor(update.atMs / grain);
+    let cohort = cohorts.get(key);
+    if (cohort === undefined) {
+      const window = { ...windowOf(query, grain >= DAY_MS ? key * grain + (grain > DAY_MS ? grain / 2 : 0) : update.atMs), beforeDigest: -1, afterDigest: -1 };
+      cohort = wanted === 'held_back' ? cohortFrom(query, held.map((control) => pairOf(table, slots, control, window, blocks, limits))) : NO_CONTROLS;
+      cohorts.set(key, cohort);
+    }
+    cohortOf.set(device, cohort);
+  }
+  return { query, method: wanted, blocks, pairs, updates, cohortOf, ledger: ledgerOf(table, assumptions, query.fromMs, query.toMs) };
+}
+
+export const NO_CONTROLS: Cohort = { controls: new Map(), ratio: 1, afterJ: 0, beforeJ: 0 };
+
+function windowOf(query: SavingsQuery, atMs: number): Omit<Window, 'beforeDigest' | 'afterDigest'> {
+  // In a table of days the day of the update has both models in it.
+  const [lastBefore, firstAfter] = query.table.span === 'day' ? [Math.floor(atMs / DAY_MS) * DAY_MS, Math.floor(atMs / DAY_MS + 1) * DAY_MS] : [atMs, atMs];
+  return { beforeFromMs: lastBefore - query.baselineMs, beforeToMs: lastBefore, afterFromMs: Math.max(query.fromMs, firstAfter + query.settleMs), afterToMs: query.toMs };
+}
+
+/** Places of devices in stores where no update came before the end of the period. */
+function heldBack({ table }: SavingsQuery, updates: ReadonlyMap<number, Update>): number[] {
+  const touched = new Set([...updates.keys()].map((device) => table.storeOfDevice[device]));
+  return table.devices.map((_, device) => device).filter((device) => !touched.has(table.storeOfDevice[device]));
+}
+
+function cohortFrom({ table }: SavingsQuery, pairs: readonly Pair[]): Cohort {
+  const controls = new Map<number, Pair[]>();
+  let afterJ = 0;
+  let beforeJ = 0;
+  for (const pair of pairs) {
+    if (pair.leftOut !== null) continue;
+    const store = table.storeOfDevice[pair.device] ?? 0;
+    const known = controls.get(store);
+    if (known) known.push(pair);
+    else controls.set(store, [pair]);
+    afterJ += pair.optimizedJ;
+    beforeJ += pair.baselineJ;
+  }
+  return controls.size < LEAST_CONTROLS ? NO_CONTROLS : { controls, ratio: afterJ / beforeJ, afterJ, beforeJ };
+}
+
+/** Updates within so much time share their controls. */
+function cohortGrain({ table }: SavingsQuery, updates: ReadonlyMap<number, Update>): number {
+  let grain = table.span === 'row' ? HOUR_MS / 6 : DAY_MS;
+  const times = [...updates.values()].map((update) => update.atMs);
+  while (new Set(times.map((at) => Math.floor(at / grain))).size > MOST_COHORTS) grain *= 2;
+  return grain;
+}
+
+/** Blocks of whole days where rows are hours or days, so that each has day and night in it. */
+function blocksOf({ table, updates, baselineMs, fromMs, toMs }: SavingsQuery): Blocks {
+  const firstUpdateMs = updates.reduce((least, update) => Math.min(least, update.atMs), toMs);
+  const originMs = Math.min(fromMs, firstUpdateMs) - baselineMs;
+  const shorter = Math.min(baselineMs, Math.max(1, toMs - Math.max(fromMs, firstUpdateMs)));
+  let lengthMs = shorter / BLOCKS_OF_SIDE;
+  if (table.span !== 'row') lengthMs = Math.max(1, Math.round(lengthMs / DAY_MS)) * DAY_MS;
+  lengthMs = Math.max(lengthMs, (toMs - originMs) / MOST_BLOCKS);
+  return { originMs, lengthMs, count: Math.max(1, Math.min(MOST_BLOCKS, Math.ceil((toMs - originMs) / lengthMs))) };
+}
