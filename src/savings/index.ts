@@ -5,3 +5,7 @@ export { prepareSavings, type SavingsPanel } from './saving/panel.ts';
 export { savingOf, savingsBy } from './saving/result.ts';
 export { figureTableBuilder, type DevicePlace, type FigureTable, type FigureTableBuilder, type RowEvidence, type RowFigures, type StorePlace, type TableSpan } from './table/figure-table.ts';
 export type { SavingsQuery, Update } from './types.ts';
+export { dayCurve } from './views/day-curve.ts';
+export { scatterPoints } from './views/scatter.ts';
+export { waterfallOf } from './views/waterfall.ts';
+export { whatIf } from './views/what-if.ts';

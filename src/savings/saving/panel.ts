@@ -36,6 +36,8 @@ export interface SavingsPanel {
   /** By place of the device; only of those updated before the end of the period. */
   readonly pairs: ReadonlyMap<number, Pair>;
   readonly updates: ReadonlyMap<number, Update>;
+  /** Which rows of an updated device were looked at. */
+  readonly windows: ReadonlyMap<number, Window>;
   readonly cohortOf: ReadonlyMap<number, Cohort>;
   /** Of the period, all rows: for prices. */
   readonly ledger: Ledger;
@@ -56,8 +58,10 @@ export function prepareSavings(query: SavingsQuery): SavingsPanel {
   const digestPlaces = new Map(table.digests.map((digest, at) => [digest, at]));
   const place = (digest: string | null): number => (digest === null ? -1 : (digestPlaces.get(digest) ?? -2));
   const pairs = new Map<number, Pair>();
+  const windows = new Map<number, Window>();
   for (const [device, update] of [...updates].sort(([a], [b]) => a - b)) {
     const window = { ...windowOf(query, update.atMs), beforeDigest: place(update.fromDigest), afterDigest: place(update.toDigest) };
+    windows.set(device, window);
     pairs.set(device, pairOf(table, slots, device, window, blocks, limits));
   }
   const held = heldBack(query, updates);
@@ -76,7 +80,7 @@ export function prepareSavings(query: SavingsQuery): SavingsPanel {
     }
     cohortOf.set(device, cohort);
   }
-  return { query, method: wanted, blocks, pairs, updates, cohortOf, ledger: ledgerOf(table, assumptions, query.fromMs, query.toMs) };
+  return { query, method: wanted, blocks, pairs, updates, windows, cohortOf, ledger: ledgerOf(table, assumptions, query.fromMs, query.toMs) };
 }
 
 export const NO_CONTROLS: Cohort = { controls: new Map(), ratio: 1, afterJ: 0, beforeJ: 0 };

@@ -157,12 +157,13 @@ function accuracyWorse(before: Side, after: Side, margin: number): boolean {
   return was - is - 1.96 * se > margin;
 }
 
-interface Rows {
+export interface Rows {
   readonly before: readonly number[];
   readonly after: readonly number[];
 }
 
-function rowsOf(table: FigureTable, device: number, window: Window): Rows {
+/** Places of the rows in the windows, in order of time, whatever meter they are of. */
+export function rowsOf(table: FigureTable, device: number, window: Window): Rows {
   const end = table.first[device + 1] ?? 0;
   const before: number[] = [];
   const after: number[] = [];
