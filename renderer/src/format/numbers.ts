@@ -75,6 +75,16 @@ export function formatInstant(iso: string, locale: string): string {
   return new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(iso));
 }
 
+/** The day of an ISO instant, in the reader's zone. */
+export function formatDay(iso: string, locale: string): string {
+  return new Intl.DateTimeFormat(locale, { dateStyle: 'medium' }).format(new Date(iso));
+}
+
+/** Day and time to the second, for a log. */
+export function formatSecond(iso: string, locale: string): string {
+  return new Intl.DateTimeFormat(locale, { dateStyle: 'short', timeStyle: 'medium' }).format(new Date(iso));
+}
+
 /** The time alone where it is of the same day as `now`, else the day with the time. */
 export function formatRecent(iso: string, now: Date, locale: string): string {
   const at = new Date(iso);

@@ -21,6 +21,8 @@ export function useFormat() {
     points: (value: number, digits?: number) => numbers.formatPoints(value, of.value, digits),
     duration: (seconds: number) => numbers.formatDuration(seconds, of.value),
     instant: (iso: string) => numbers.formatInstant(iso, of.value),
+    day: (iso: string) => numbers.formatDay(iso, of.value),
+    second: (iso: string) => numbers.formatSecond(iso, of.value),
     recent: (iso: string) => numbers.formatRecent(iso, new Date(), of.value),
     shape: numbers.formatShape,
   };

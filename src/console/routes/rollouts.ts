@@ -9,7 +9,7 @@ import type { Handlers } from '../router.ts';
 
 type RolloutHandlers = Pick<Handlers, 'rollouts.list' | 'rollouts.get' | 'rollouts.devices' | 'rollouts.preview' | 'rollouts.create' | 'rollouts.act' | 'rollouts.audit' | 'rollouts.auditCsv'>;
 
-export function rolloutHandlers(services: { readonly rollouts: RolloutService; readonly registry: FleetRegistry; readonly artifacts: ArtifactService; readonly now: () => number; readonly random: () => number }): RolloutHandlers {
+export function rolloutHandlers(services: { readonly rollouts: RolloutService; readonly registry: FleetRegistry; readonly artifacts: ArtifactService; readonly personName: () => string; readonly now: () => number; readonly random: () => number }): RolloutHandlers {
   const { rollouts, registry, artifacts } = services;
   return {
     'rollouts.list': () => rollouts.list(),
@@ -24,14 +24,14 @@ export function rolloutHandlers(services: { readonly rollouts: RolloutService; r
       const waves = (plan?.waves ?? []).map(({ kind, deviceIds }) => ({ kind, deviceIds: [...deviceIds], stores: new Set(deviceIds.map((id) => registry.row(id)?.storeId)).size }));
       return { waves, risks: risks.map((risk) => ({ ...risk })), filterError: null, downloadBytes };
     },
-    'rollouts.create': (draft) => rollouts.create(draft, person()),
+    'rollouts.create': (draft) => rollouts.create(draft, services.personName().trim() || person()),
     'rollouts.act': ({ id, action, by, note, confirm }) => rollouts.act(id, action, by, note, confirm),
     'rollouts.audit': ({ id }) => rollouts.audit(id),
     'rollouts.auditCsv': ({ id }) => rollouts.auditCsv(id),
   };
 }
 
-/** Whoever runs the console: a rollout's author. */
+/** Whoever runs the console: a rollout's author, where nobody has given a name. */
 function person(): string {
   try {
     return userInfo().username;

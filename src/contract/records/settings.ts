@@ -9,8 +9,10 @@ export const settings = z.object({
   benchThreads: z.number().int().min(1).max(256),
   /** Outputs are compared after the rewrites. */
   verifyPasses: z.boolean(),
+  /** In whose name rollouts are acted on; empty: the user that runs the console. */
+  personName: z.string().max(100),
 });
 
-export const defaultSettings: Settings = { theme: 'system', locale: 'system', railCollapsed: false, benchThreads: 1, verifyPasses: true };
+export const defaultSettings: Settings = { theme: 'system', locale: 'system', railCollapsed: false, benchThreads: 1, verifyPasses: true, personName: '' };
 
 export type Settings = z.infer<typeof settings>;
