@@ -72,10 +72,10 @@ function sharing(plans: readonly Plan[], rate: (plan: Plan) => number): Candidat
     const known = best.get(key);
     if (known === undefined || rate(plan) > rate(known)) best.set(key, plan);
   }
-  let sets: Plan[][] = [[]];
+  const sets: Plan[][] = [[]];
   for (const plan of best.values()) {
     const fitting = sets.filter((set) => set.length < 3 && set.every((other) => used(other).every((unit) => !used(plan).includes(unit))));
-    sets = [...sets, ...fitting.map((set) => [...set, plan])];
+    sets.push(...fitting.map((set) => [...set, plan]));
   }
   return sets.filter((set) => set.length > 1).map((set) => ({ plans: set.toSorted((a, b) => rate(b) - rate(a)), placement: 'frames' }));
 }

@@ -43,6 +43,28 @@ describe('one layer', () => {
     expect(seconds(small, station({ onChipBytes: 1000, bandwidthBytesPerS: 1000 }, { factor: 7 }))).toBeCloseTo(3, 9);
   });
 
+  it('of a processor in int8 is no faster than in float where each sum is short', () => {
+    const int8Fit = fitOf({ ...FLOAT, kind: 'static' }, runtime).fit;
+    const deep = layer({ macs: 1e9, outputs: 1e6 });
+    const shallow = layer({ macs: 9e6, outputs: 1e6 });
+    const on = (chosen: typeof fit) => station({ bandwidthBytesPerS: 1e15 }, { fit: chosen });
+    expect(seconds(deep, on(fit)) / seconds(deep, on(int8Fit))).toBeCloseTo(4, 1);
+    expect(seconds(shallow, on(fit)) / seconds(shallow, on(int8Fit))).toBeCloseTo(1, 6);
+    const npu = (chosen: typeof fit) => station({ kind: 'npu', bandwidthBytesPerS: 1e15 }, { fit: chosen });
+    expect(seconds(shallow, npu(fit)) / seconds(shallow, npu(int8Fit))).toBeGreaterThan(3);
+  });
+
+  it('takes longer with a sigmoid behind it than with a Relu', () => {
+    const [relu, sigmoid] = [['Conv', 'Relu'], ['Conv', 'Sigmoid', 'Mul']].map((ops) => seconds(layer({ macs: 1e6, outputs: 1e6, ops }), station({ bandwidthBytesPerS: 1e15 })));
+    expect((sigmoid ?? 0) / (relu ?? 1)).toBeGreaterThan(5);
+  });
+
+  it('draws the share of the bandwidth that its cores are, on a processor', () => {
+    const moving = layer({ weights: 25e7 });
+    expect(seconds(moving, station({}, { threads: 1 }))).toBeCloseTo(4, 9);
+    expect(seconds(moving, station({ kind: 'npu', coresPerInference: 1 }))).toBeCloseTo(1, 9);
+  });
+
   it('cannot be computed with a type that the unit has not', () => {
     expect(seconds(layer({ macs: 1 }), station({ peak: { fp32: null, fp16: null, int8: 1e9, int4: null } }))).toBe(Number.POSITIVE_INFINITY);
   });

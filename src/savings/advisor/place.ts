@@ -50,6 +50,23 @@ export function stationType(station: Station, layer: NetworkLayer): ComputeType 
   return station.fit === null ? 'fp32' : typeOf(station.fit, layer);
 }
 
+/** Products that a sum has to have before instructions for many at once can be filled; depthwise convolutions have fewer. */
+const SHALLOW = 64;
+/** Operations for one number, where an operator is more than a comparison or an addition; exponentials are series. */
+const ELEMENT_OPERATIONS: Readonly<Record<string, number>> = { Sigmoid: 40, Tanh: 40, Exp: 30, Log: 30, Erf: 40, Gelu: 45, Softmax: 45, LogSoftmax: 45, HardSwish: 4, HardSigmoid: 3, Sqrt: 8, Div: 8, Pow: 60, LayerNormalization: 12, InstanceNormalization: 12, Resize: 8 };
+
+/** Of the multiply-adds, all cores at work. Processors and GPUs compute shallow sums with their float units, whatever the type. */
+function productSeconds({ macs, outputs }: NetworkLayer, { kind, peak }: ComputeUnit, rate: number): number {
+  const shallow = (kind === 'cpu' || kind === 'gpu') && macs < SHALLOW * outputs;
+  return (2 * macs) / (shallow ? Math.min(rate, peak.fp32 ?? rate) : rate);
+}
+
+/** Of everything that is done number by number: no type makes it faster than float. */
+function elementSeconds({ ops, outputs }: NetworkLayer, { peak }: ComputeUnit): number {
+  const each = ops.reduce((sum, op) => sum + (ELEMENT_OPERATIONS[op] ?? 1), 0);
+  return (each * outputs) / (peak.fp32 ?? peak.fp16 ?? peak.int8 ?? 1);
+}
+
 function layerTime(network: Network, layer: NetworkLayer, station: Station): LayerTime {
   const { unit, fit, factor } = station;
   const type = stationType(station, layer);
@@ -60,12 +77,14 @@ function layerTime(network: Network, layer: NetworkLayer, station: Station): Lay
   const bytes = onChip === null ? layer.weights * perWeight + (layer.inputs + layer.outputs) * activationBytes(type) : 0;
   // Weights that the chip has no room for come over a link whose speed is known: no factor on them.
   const streamedS = onChip === null ? 0 : (layer.weights * perWeight * Math.max(0, 1 - onChip / Math.max(1, network.weights * perWeight))) / unit.bandwidthBytesPerS;
-  const operations = 2 * layer.macs + layer.outputs * layer.ops.length;
+  const work = productSeconds(layer, unit, peak) + elementSeconds(layer, unit);
   const cores = station.threads ?? unit.coresPerInference;
   const streams = Math.max(1, Math.floor(unit.cores / cores));
+  // One core of a processor cannot draw the bandwidth of all; the parts of an accelerator can.
+  const bandwidth = unit.bandwidthBytesPerS * (unit.kind === 'cpu' ? cores / unit.cores : 1);
   return {
-    alone: streamedS + factor * (Math.max((operations * unit.cores) / (peak * cores), bytes / unit.bandwidthBytesPerS) + unit.layerOverheadS),
-    full: streamedS + factor * (Math.max(operations / peak, bytes / unit.bandwidthBytesPerS) + unit.layerOverheadS / streams),
+    alone: streamedS + factor * (Math.max((work * unit.cores) / cores, bytes / bandwidth) + unit.layerOverheadS),
+    full: streamedS + factor * (Math.max(work, bytes / unit.bandwidthBytesPerS) + unit.layerOverheadS / streams),
   };
 }
 
