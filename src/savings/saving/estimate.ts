@@ -10,8 +10,9 @@
  */
 import type { ResampledUnit } from '../../contract/records/savings.ts';
 import type { Cohort, SavingsPanel } from './panel.ts';
-import { blockOf, type Pair } from './sides.ts';
+import type { Pair } from './sides.ts';
 import { bootstrapErrors, studentAt975, varianceOf, type Stratum } from './statistics.ts';
+import { blockInfluence, memoryOf, sharedByAll, varianceFactor } from './time-blocks.ts';
 
 const LEAST_STORES = 8;
 const LEAST_BLOCKS = 5;
@@ -70,7 +71,9 @@ export function logRatio(panel: SavingsPanel, pairs: readonly Pair[], seed: numb
   }
   const { before, after } = blockInfluence(panel, pairs, optimizedJ, baselineJ);
   if (before.length < LEAST_BLOCKS || after.length < LEAST_BLOCKS) return { value, ci95: null, resampled: null };
-  return { value, ci95: interval(bootstrapErrors([before, after], rounds, seed)), resampled: 'time_blocks' };
+  const { low, high } = bootstrapErrors([before, after], rounds, seed);
+  const wider = Math.sqrt(varianceFactor(memoryOf(panel), (before.length + after.length) / 2));
+  return { value, ci95: interval({ low: low * wider, high: high * wider }), resampled: 'time_blocks' };
 }
 
 /** Of every store held back, through the ratios of the cohorts. */
@@ -110,51 +113,4 @@ function components(cohort: Cohort): { readonly store: number; readonly device: 
   const result = { store: Math.max(0, (between / (stores - 1) - device) / size), device };
   known.set(cohort, result);
   return result;
-}
-
-interface BlockStrata {
-  readonly before: Stratum;
-  readonly after: Stratum;
-}
-
-/** What each block of time moves the estimate by, devices together. Blocks without a row do not count. */
-function blockInfluence(panel: SavingsPanel, pairs: readonly Pair[], optimizedJ: number, baselineJ: number): BlockStrata {
-  const count = panel.blocks.count;
-  const before = new Float64Array(count);
-  const after = new Float64Array(count);
-  const has = { before: new Uint8Array(count), after: new Uint8Array(count) };
-  for (const pair of pairs) {
-    const idleW = pair.before.idleJ / pair.before.ms;
-    const each = pair.before.aboveJ / pair.before.inferences;
-    for (let block = 0; block < count; block++) {
-      const was = blockOf(pair.before, block);
-      if (was[0] > 0) {
-        has.before[block] = 1;
-        const moved = (pair.after.ms * (was[2] - idleW * was[0])) / pair.before.ms + (pair.after.inferences * (was[3] - each * was[1])) / pair.before.inferences;
-        before[block] = (before[block] ?? 0) - moved / baselineJ;
-      }
-      const is = blockOf(pair.after, block);
-      if (is[0] > 0) {
-        has.after[block] = 1;
-        after[block] = (after[block] ?? 0) + (is[2] + is[3]) / optimizedJ - (idleW * is[0] + each * is[1]) / baselineJ;
-      }
-    }
-  }
-  return { before: before.filter((_, at) => has.before[at] === 1), after: after.filter((_, at) => has.after[at] === 1) };
-}
-
-/**
- * What all stores share: the error as blocks of time show it for all stores together, less what it would be if each store went its own way.
- * @returns nothing where there are too few blocks to tell
- */
-function sharedByAll(panel: SavingsPanel, stores: readonly (readonly Pair[])[], optimizedJ: number, baselineJ: number): { sd: number; freedom: number } | undefined {
-  const { before, after } = blockInfluence(panel, stores.flat(), optimizedJ, baselineJ);
-  const freedom = before.length + after.length - 2;
-  if (freedom < 2) return undefined;
-  let own = 0;
-  for (const store of stores) {
-    const mine = blockInfluence(panel, store, optimizedJ, baselineJ);
-    own += varianceOf(mine.before) + varianceOf(mine.after);
-  }
-  return { sd: Math.sqrt(Math.max(0, varianceOf(before) + varianceOf(after) - own)), freedom };
 }

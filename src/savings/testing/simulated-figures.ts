@@ -63,8 +63,11 @@ export interface SimulatedFigures {
   readonly toMs: number;
   /** 1 - energy / energy without the update, of updated devices from their update on. */
   readonly truth: number;
+  readonly withUpdateJ: number;
+  readonly withoutJ: number;
 }
 
+const EVIDENCE = { tier: 'counter', source: 'simulated', simulated: true } as const;
 const IDLE_W = 8;
 const ACTIVE_W = 14;
 /** Of the time, at the busiest hour of a store of middle size. */
@@ -105,7 +108,7 @@ export function simulateFigures(chain: SimulatedChain): SimulatedFigures {
       let silent = 0;
       let sums = nothing();
       const tell = (hour: number, digest: string): void => {
-        if (sums.rows > 0) builder.add(device.id, SIMULATED_FROM_MS + hour * HOUR_MS, digest, { tier: 'counter', source: 'simulated', simulated: true }, sums);
+        if (sums.rows > 0) builder.add(device.id, SIMULATED_FROM_MS + hour * HOUR_MS, digest, EVIDENCE, sums);
         sums = nothing();
       };
       for (let hour = 0; hour < hours; hour++) {
@@ -142,6 +145,8 @@ export function simulateFigures(chain: SimulatedChain): SimulatedFigures {
     fromMs: SIMULATED_FROM_MS + (chain.daysBefore + Math.max(0, chain.staggerDays - 1)) * DAY_MS,
     toMs: SIMULATED_FROM_MS + (chain.daysBefore + chain.daysAfter) * DAY_MS,
     truth: without > 0 ? 1 - withUpdate / without : 0,
+    withUpdateJ: withUpdate,
+    withoutJ: without,
   };
 }
 
