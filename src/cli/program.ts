@@ -1,6 +1,7 @@
 /** The commands and their flags. Nothing is imported for a command before it is asked for, so that `version` stays instant. */
 import { Command, CommanderError, Option } from 'commander';
 import { EdgewiseError, toEdgewiseError } from '../base/errors.ts';
+import { addAdvisorCommand } from './advisor-command.ts';
 import { addFleetCommands } from './fleet-commands.ts';
 import { createIo, errorText, type Io, type Streams } from './io.ts';
 import { integer, readPreprocess, type PreprocessInput } from './options.ts';
@@ -139,6 +140,7 @@ export async function run(argv: readonly string[], options: RunOptions): Promise
       }),
     );
 
+  addAdvisorCommand(command, action, places, () => io, options.signal);
   addFleetCommands(command, action, places, () => io, options.signal);
 
   command('doctor', 'show what this machine has and lacks').action(

@@ -8,7 +8,9 @@ import { machineOf } from '../../savings/advisor/machine.ts';
 import { networkOf, type Network } from '../../savings/advisor/network.ts';
 import { observationOf, publishedObservations } from '../../savings/advisor/observe.ts';
 import { AS_IT_IS, formOf } from '../../savings/advisor/recipe-form.ts';
-import type { ModelLibrary } from '../models/model-library.ts';
+import { modelGraph } from '../../engine/recipe/index.ts';
+import { withModelFile } from '../models/model-file.ts';
+import { nameOf, type ModelLibrary } from '../models/model-library.ts';
 import { listRecipes } from '../recipes.ts';
 import type { Store } from '../store/open-store.ts';
 import type { StoredReport } from '../store/reports-repository.ts';
@@ -59,7 +61,6 @@ export function createAdvisor({ library, store }: { readonly library: ModelLibra
       const { record, facts } = library.get(input.modelId);
       requireKnown(input);
       const network = await networkFor(record.id);
-      if (network.layers.length === 0) throw new EdgewiseError('BAD_GRAPH', `The model "${record.name}" has no layer that costs anything, so there is nothing to estimate.`, { hint: 'Choose a model that computes something.' });
       const isQuantized = (id: string): boolean | undefined => {
         try {
           return library.get(id).facts.quantized;
@@ -69,25 +70,55 @@ export function createAdvisor({ library, store }: { readonly library: ModelLibra
       };
       const inReports = measuredInReports(store.reports.latest(MOST_REPORTS), input.thisMachine, isQuantized);
       const { observations, missing } = await observe([...inReports, ...input.calibration]);
-      const { options, refused } = advise({
-        network,
-        forms: network.quantized ? [AS_IT_IS] : listRecipes().map(({ recipe }) => formOf(recipe)),
-        observations: [...observations, ...publishedObservations(hardwareProfiles)],
-        opset: facts.opset,
-        profiles: hardwareProfiles,
-        demand: input,
-        maxLatencyMs: input.maxLatencyMs,
-      });
       const accuracies = accuracyByRecipe(store.reports.forModel(record.id), record.id);
-      return {
-        model: { id: record.id, name: record.name, macs: network.macs, parameters: network.weights, layers: network.layers.length, quantized: network.quantized },
-        asked: input,
-        options: options.map((option) => ({ ...option, accuracy: accuracies.get(option.recipe) ?? null })),
-        refused,
-        notes: notesOn(observations.length, missing, input),
-      };
+      const answer = answerFor({ id: record.id, name: record.name, network, opset: facts.opset }, observations, missing, input);
+      return { ...answer, options: answer.options.map((option) => ({ ...option, accuracy: accuracies.get(option.recipe) ?? null })) };
     },
   };
+}
+
+interface AskedModel {
+  readonly id: string;
+  readonly name: string;
+  readonly network: Network;
+  readonly opset: number;
+}
+
+/** @throws BAD_GRAPH for a model in which nothing is computed */
+function answerFor({ id, name, network, opset }: AskedModel, observations: readonly Observation[], missing: number, input: AdvisorInput): AdvisorAnswer {
+  if (network.layers.length === 0) throw new EdgewiseError('BAD_GRAPH', `The model "${name}" has no layer that costs anything, so there is nothing to estimate.`, { hint: 'Choose a model that computes something.' });
+  const { options, refused } = advise({
+    network,
+    forms: network.quantized ? [AS_IT_IS] : listRecipes().map(({ recipe }) => formOf(recipe)),
+    observations: [...observations, ...publishedObservations(hardwareProfiles)],
+    opset,
+    profiles: hardwareProfiles,
+    demand: input,
+    maxLatencyMs: input.maxLatencyMs,
+  });
+  return {
+    model: { id, name, macs: network.macs, parameters: network.weights, layers: network.layers.length, quantized: network.quantized },
+    asked: input,
+    options,
+    refused,
+    notes: notesOn(observations.length, missing, input),
+  };
+}
+
+/**
+ * For a file that is in no library.
+ * @param measured its own times, `modelId` left aside
+ * @throws whatever is wrong with the model, BAD_GRAPH
+ */
+export async function adviseOnFile(path: string, input: AdvisorInput, measured: readonly MeasuredModel[]): Promise<AdvisorAnswer> {
+  requireKnown(input);
+  const asked = await withModelFile(path, ({ model, facts }): AskedModel => ({ id: input.modelId, name: nameOf(path), network: networkOf(modelGraph(model)), opset: facts.opset }));
+  const observations = measured.flatMap(({ profileId, modelId: _, ...timed }) => {
+    const profile = hardwareProfileOf(profileId);
+    const machine = profile && machineOf(profile, hardwareProfiles);
+    return (machine && observationOf(machine, { ...timed, network: asked.network, perS: null }, 'measured')) ?? [];
+  });
+  return answerFor(asked, observations, measured.length - observations.length, input);
 }
 
 function requireKnown({ thisMachine, calibration }: AdvisorInput): void {

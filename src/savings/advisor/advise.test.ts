@@ -144,8 +144,9 @@ describe('a second unit', () => {
   it('gets a stretch of layers where going to and fro costs more than staying', () => {
     // Every second layer is one the unit cannot take, at the front, where maps are large and the work is small.
     const layers = resNet.layers.map((layer, index) => (index < 20 && index % 2 === 1 ? { ...layer, macs: 1e5, op: 'Odd', ops: ['Odd'] } : index < 20 ? { ...layer, macs: 1e6 } : layer));
-    const { options } = advise(ask({ network: { ...resNet, layers }, profiles: [limited(['Odd'], 3e8)] }));
-    const cut = options.find(({ placement }) => placement === 'layers');
+    const at = (framesPerS: number) => advise(ask({ network: { ...resNet, layers }, profiles: [limited(['Odd'], 3e8)], demand: { ...demand, framesPerS } })).options;
+    const cut = at(40).find(({ placement }) => placement === 'layers');
+    expect(at(1).some(({ placement }) => placement === 'layers'), 'where one device does it anyway').toBe(false);
     expect(cut?.parts.map(({ unit }) => unit)).toEqual(['cpu', 'npu']);
     expect(cut?.gain).toBeGreaterThan(1.1);
   });

@@ -59,9 +59,10 @@ function optionsOf(machine: Machine, plans: readonly Plan[], question: Question)
   const float = floatRate(machine, question);
   const candidates: Candidate[] = [...plans.map((plan) => ({ plans: [plan], placement: plan.placement })), ...sharing(plans, rate)];
   const answers = candidates.map((candidate) => answer(machine, candidate, question, single, float)).filter(({ latencyMs }) => latencyMs.value <= (question.maxLatencyMs ?? Number.POSITIVE_INFINITY)).toSorted(byCost);
-  const fewest = Math.min(...answers.filter(({ placement }) => placement !== 'frames').map(({ devices }) => devices.value));
-  // A second unit pays where it saves a device; else it draws power for nothing.
-  return answers.filter(({ placement, devices }) => placement !== 'frames' || devices.value < fewest).slice(0, MOST_OPTIONS);
+  const isPlain = ({ placement }: AdvisorOption): boolean => placement === 'one' || placement === 'fallback';
+  const fewest = Math.min(...answers.filter(isPlain).map(({ devices }) => devices.value));
+  // A second unit pays where it saves a device; else it is trouble for nothing.
+  return answers.filter((option) => isPlain(option) || option.devices.value < fewest).slice(0, MOST_OPTIONS);
 }
 
 /** Whole frames on several units at once: for each unit its best plan, then every set of two or more that do not want the same unit. */

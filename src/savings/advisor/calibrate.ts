@@ -20,8 +20,8 @@ export interface Observation {
 
 export interface Factor {
   readonly interval: Interval;
-  /** The best evidence on this very unit and type. */
-  readonly from: 'measured' | 'published' | 'prior';
+  /** The best evidence on this very unit and type; `related`: only on another type of it, or on a unit of its kind. */
+  readonly from: 'measured' | 'published' | 'related' | 'prior';
   readonly times: number;
 }
 
@@ -45,6 +45,7 @@ export function factorOf(target: Pick<Observation, 'profileId' | 'unit' | 'kind'
   let weight = 1 / prior.spread ** 2;
   let sum = Math.log(prior.middle) * weight;
   let own: Observation[] = [];
+  let related = false;
   const groups = Map.groupBy(observations.filter(({ ratio }) => ratio > 0 && Number.isFinite(ratio)), ({ profileId, unit, computes }) => `${profileId} ${unit} ${computes}`);
   for (const group of groups.values()) {
     const [first] = group;
@@ -53,6 +54,7 @@ export function factorOf(target: Pick<Observation, 'profileId' | 'unit' | 'kind'
     const sameType = first.computes === target.computes;
     if (sameUnit && sameType) own = group;
     else if (!sameUnit && (first.kind !== target.kind || !sameType)) continue;
+    else related = true;
     const variance = spread ** 2 / group.length + (sameUnit ? 0 : betweenUnits ** 2) + (sameType ? 0 : betweenTypes ** 2);
     const mean = group.reduce((total, { ratio }) => total + Math.log(ratio), 0) / group.length;
     sum += mean / variance;
@@ -62,7 +64,7 @@ export function factorOf(target: Pick<Observation, 'profileId' | 'unit' | 'kind'
   const deviation = Math.sqrt(1 / weight + spread ** 2);
   return {
     interval: { low: Math.exp(middle - NINE_TENTHS * deviation), value: Math.exp(middle), high: Math.exp(middle + NINE_TENTHS * deviation) },
-    from: own.some(({ from }) => from === 'measured') ? 'measured' : own.length > 0 ? 'published' : 'prior',
+    from: own.some(({ from }) => from === 'measured') ? 'measured' : own.length > 0 ? 'published' : related ? 'related' : 'prior',
     times: own.length,
   };
 }

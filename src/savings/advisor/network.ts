@@ -31,7 +31,8 @@ export interface Network {
 
 /** Folded away or free in every runtime. */
 const FREE: ReadonlySet<string> = new Set(['Identity', 'Dropout', 'Shape', 'Constant', 'BatchNormalization', 'Reshape', 'Flatten', 'Squeeze', 'Unsqueeze', 'QuantizeLinear', 'DequantizeLinear']);
-const ROUNDING: ReadonlySet<string> = new Set(['QuantizeLinear', 'DequantizeLinear', 'DynamicQuantizeLinear']);
+/** Beside another operator: rounding belongs to it, and every recipe begins with folding the others into it. */
+const GONE: ReadonlySet<string> = new Set(['QuantizeLinear', 'DequantizeLinear', 'DynamicQuantizeLinear', 'BatchNormalization', 'Identity', 'Dropout', 'Constant', 'Cast']);
 const BYTES: Readonly<Record<string, number>> = { float32: 4, float16: 2, float64: 8, bfloat16: 2, int64: 8, int32: 4, int16: 2, int8: 1, uint8: 1, bool: 1 };
 /** Values so small are the small change of a graph: shapes, bounds. */
 const SMALL = 16;
@@ -65,7 +66,7 @@ export function networkOf(graph: ModelGraph): Network {
     return {
       name: core?.name ?? '',
       op: core?.op ?? '',
-      ops: [...new Set(members.map(({ op }) => op).filter((op) => !ROUNDING.has(op)))],
+      ops: [...new Set(members.map(({ op }) => op).filter((op) => op === core?.op || !GONE.has(op)))],
       macs: members.reduce((sum, node) => sum + (node.macs ?? 0), 0),
       weights: members.reduce((sum, node) => sum + node.parameters, 0),
       inputs: [...(feeds.get(unit) ?? [])].reduce((sum, from) => sum + sizeOf(from), 0),
