@@ -11,7 +11,7 @@
 import type { ResampledUnit } from '../../contract/records/savings.ts';
 import type { Cohort, SavingsPanel } from './panel.ts';
 import type { Pair } from './sides.ts';
-import { bootstrapErrors, studentAt975, varianceOf, type Stratum } from './statistics.ts';
+import { bootstrapErrors, influenceStratum, studentAt975, varianceOf, type RatioStratum } from './statistics.ts';
 import { blockInfluence, memoryOf, sharedByAll, varianceFactor } from './time-blocks.ts';
 
 const LEAST_STORES = 8;
@@ -40,8 +40,11 @@ export function logRatio(panel: SavingsPanel, pairs: readonly Pair[], seed: numb
     baselineJ += pair.baselineJ * (cohort(pair)?.ratio ?? 1);
   }
   const value = Math.log(optimizedJ / baselineJ);
-  const influence = (pair: Pair): number => pair.optimizedJ / optimizedJ - (pair.baselineJ * (cohort(pair)?.ratio ?? 1)) / baselineJ;
-  const ofStores = Float64Array.from(stores.values(), (each) => each.reduce((sum, pair) => sum + influence(pair), 0));
+  const ofUpdated: RatioStratum = {
+    over: Float64Array.from(stores.values(), (each) => each.reduce((sum, pair) => sum + pair.optimizedJ, 0)),
+    under: Float64Array.from(stores.values(), (each) => each.reduce((sum, pair) => sum + pair.baselineJ * (cohort(pair)?.ratio ?? 1), 0)),
+    sign: 1,
+  };
   const { rounds } = panel.query;
   const interval = ({ low, high }: { low: number; high: number }): [number, number] => [value - high, value - low];
 
@@ -51,9 +54,9 @@ export function logRatio(panel: SavingsPanel, pairs: readonly Pair[], seed: numb
       const of = cohort(pair);
       if (of) shares.set(of, (shares.get(of) ?? 0) + (pair.baselineJ * of.ratio) / baselineJ);
     }
-    const ofControls = controlInfluence(shares);
-    if (stores.size >= LEAST_STORES) return { value, ci95: interval(bootstrapErrors([ofStores, ofControls], rounds, seed)), resampled: 'stores' };
-    let variance = varianceOf(ofControls);
+    const ofControls = controlStratum(shares);
+    if (stores.size >= LEAST_STORES) return { value, ci95: interval(bootstrapErrors([ofUpdated, ofControls], rounds, seed)), resampled: 'stores' };
+    let variance = varianceOf(ofControls.over.map((over, at) => over - (ofControls.under[at] ?? 0)));
     for (const each of stores.values()) {
       const share = each.reduce((sum, pair) => sum + (pair.baselineJ * (cohort(pair)?.ratio ?? 1)) / baselineJ, 0);
       const first = each[0] && cohort(each[0]);
@@ -61,32 +64,36 @@ export function logRatio(panel: SavingsPanel, pairs: readonly Pair[], seed: numb
       const { store, device } = components(first);
       variance += share ** 2 * (store + device / each.length);
     }
-    const far = studentAt975(Math.max(4, ofControls.length - 1)) * Math.sqrt(variance);
+    const far = studentAt975(Math.max(4, ofControls.over.length - 1)) * Math.sqrt(variance);
     return { value, ci95: [value - far, value + far], resampled: 'other_stores' };
   }
 
   if (stores.size >= LEAST_STORES) {
     const extra = sharedByAll(panel, [...stores.values()], optimizedJ, baselineJ);
-    return { value, ci95: interval(bootstrapErrors([ofStores], rounds, seed, extra)), resampled: 'stores' };
+    return { value, ci95: interval(bootstrapErrors([ofUpdated], rounds, seed, extra)), resampled: 'stores' };
   }
   const { before, after } = blockInfluence(panel, pairs, optimizedJ, baselineJ);
   if (before.length < LEAST_BLOCKS || after.length < LEAST_BLOCKS) return { value, ci95: null, resampled: null };
-  const { low, high } = bootstrapErrors([before, after], rounds, seed);
+  const { low, high } = bootstrapErrors([influenceStratum(before), influenceStratum(after)], rounds, seed);
   const wider = Math.sqrt(varianceFactor(memoryOf(panel), (before.length + after.length) / 2));
   return { value, ci95: interval({ low: low * wider, high: high * wider }), resampled: 'time_blocks' };
 }
 
-/** Of every store held back, through the ratios of the cohorts. */
-function controlInfluence(shares: ReadonlyMap<Cohort, number>): Stratum {
-  const found = new Map<number, number>();
+/** Stores held back, in parts of all of them: what each adds to the change, in the cohorts by the share that the updated stores have in them. */
+function controlStratum(shares: ReadonlyMap<Cohort, number>): RatioStratum {
+  const found = new Map<number, { over: number; under: number }>();
   for (const [cohort, share] of shares) {
     for (const [store, pairs] of cohort.controls) {
-      let own = 0;
-      for (const pair of pairs) own += pair.optimizedJ / cohort.afterJ - pair.baselineJ / cohort.beforeJ;
-      found.set(store, (found.get(store) ?? 0) - share * own);
+      const own = found.get(store) ?? { over: 0, under: 0 };
+      for (const pair of pairs) {
+        own.over += (share * pair.optimizedJ) / cohort.afterJ;
+        own.under += (share * pair.baselineJ) / cohort.beforeJ;
+      }
+      found.set(store, own);
     }
   }
-  return Float64Array.from([...found].sort(([a], [b]) => a - b).map(([, value]) => value));
+  const stores = [...found].sort(([a], [b]) => a - b).map(([, own]) => own);
+  return { over: Float64Array.from(stores, (own) => own.over), under: Float64Array.from(stores, (own) => own.under), sign: -1 };
 }
 
 const known = new WeakMap<Cohort, { readonly store: number; readonly device: number }>();

@@ -64,26 +64,34 @@ export function prepareSavings(query: SavingsQuery): SavingsPanel {
     windows.set(device, window);
     pairs.set(device, pairOf(table, slots, device, window, blocks, limits));
   }
-  const held = heldBack(query, updates);
-  const enough = new Set(held.map((device) => table.storeOfDevice[device])).size >= LEAST_CONTROLS;
-  const wanted = query.method === 'auto' ? (enough ? 'held_back' : 'before_after') : query.method;
-  const cohorts = new Map<number, Cohort>();
+  const { method, cohortOf } = controlsOf(query, updates, (device, window) => pairOf(table, slots, device, window, blocks, limits));
+  return { query, method, blocks, pairs, updates, windows, cohortOf, ledger: ledgerOf(table, assumptions, query.fromMs, query.toMs) };
+}
+
+/** `auto` falls back to before and after where any device would be without stores to hold it against. */
+function controlsOf(query: SavingsQuery, updates: ReadonlyMap<number, Update>, measure: (device: number, window: Window) => Pair): { readonly method: SavingMethod; readonly cohortOf: ReadonlyMap<number, Cohort> } {
   const cohortOf = new Map<number, Cohort>();
+  if (query.method === 'before_after') return { method: 'before_after', cohortOf };
+  const held = heldBack(query, updates);
+  const enough = new Set(held.map((device) => query.table.storeOfDevice[device])).size >= LEAST_CONTROLS;
+  const cohorts = new Map<number, Cohort>();
   const grain = cohortGrain(query, updates);
   for (const [device, update] of [...updates].sort(([a, first], [b, second]) => first.atMs - second.atMs || a - b)) {
     const key = Math.floor(update.atMs / grain);
     let cohort = cohorts.get(key);
     if (cohort === undefined) {
-      const window = { ...windowOf(query, grain >= DAY_MS ? key * grain + (grain > DAY_MS ? grain / 2 : 0) : update.atMs), beforeDigest: -1, afterDigest: -1 };
-      cohort = wanted === 'held_back' ? cohortFrom(query, held.map((control) => pairOf(table, slots, control, window, blocks, limits))) : NO_CONTROLS;
+      const atMs = grain < DAY_MS ? update.atMs : key * grain + (grain > DAY_MS ? grain / 2 : 0);
+      const window = { ...windowOf(query, atMs), beforeDigest: -1, afterDigest: -1 };
+      cohort = enough ? cohortFrom(query, held.map((control) => measure(control, window))) : NO_CONTROLS;
+      if (query.method === 'auto' && cohort === NO_CONTROLS) return { method: 'before_after', cohortOf: new Map() };
       cohorts.set(key, cohort);
     }
     cohortOf.set(device, cohort);
   }
-  return { query, method: wanted, blocks, pairs, updates, windows, cohortOf, ledger: ledgerOf(table, assumptions, query.fromMs, query.toMs) };
+  return { method: query.method === 'auto' && updates.size === 0 ? 'before_after' : 'held_back', cohortOf };
 }
 
-export const NO_CONTROLS: Cohort = { controls: new Map(), ratio: 1, afterJ: 0, beforeJ: 0 };
+const NO_CONTROLS: Cohort = { controls: new Map(), ratio: 1, afterJ: 0, beforeJ: 0 };
 
 function windowOf(query: SavingsQuery, atMs: number): Omit<Window, 'beforeDigest' | 'afterDigest'> {
   // In a table of days the day of the update has both models in it.
@@ -121,13 +129,27 @@ function cohortGrain({ table }: SavingsQuery, updates: ReadonlyMap<number, Updat
   return grain;
 }
 
-/** Blocks of whole days where rows are hours or days, so that each has day and night in it. */
+/** Blocks of whole days where rows are hours or days, so that each has day and night in it. By what was measured, not by what was asked for. */
 function blocksOf({ table, updates, baselineMs, fromMs, toMs }: SavingsQuery): Blocks {
-  const firstUpdateMs = updates.reduce((least, update) => Math.min(least, update.atMs), toMs);
-  const originMs = Math.min(fromMs, firstUpdateMs) - baselineMs;
-  const shorter = Math.min(baselineMs, Math.max(1, toMs - Math.max(fromMs, firstUpdateMs)));
-  let lengthMs = shorter / BLOCKS_OF_SIDE;
+  const [begin, end] = extentOf(table.atMs);
+  const firstMs = updates.reduce((least, update) => Math.min(least, update.atMs), toMs);
+  const lastMs = updates.reduce((most, update) => (update.atMs < toMs ? Math.max(most, update.atMs) : most), firstMs);
+  const originMs = Math.max(begin, Math.min(fromMs, firstMs) - baselineMs);
+  const endMs = Math.max(originMs + 1, Math.min(toMs, end));
+  const before = Math.min(baselineMs, Math.max(1, lastMs - originMs));
+  const after = Math.max(1, endMs - Math.max(fromMs, lastMs));
+  let lengthMs = Math.min(before, after) / BLOCKS_OF_SIDE;
   if (table.span !== 'row') lengthMs = Math.max(1, Math.round(lengthMs / DAY_MS)) * DAY_MS;
-  lengthMs = Math.max(lengthMs, (toMs - originMs) / MOST_BLOCKS);
-  return { originMs, lengthMs, count: Math.max(1, Math.min(MOST_BLOCKS, Math.ceil((toMs - originMs) / lengthMs))) };
+  lengthMs = Math.max(lengthMs, (endMs - originMs) / MOST_BLOCKS);
+  return { originMs, lengthMs, count: Math.max(1, Math.min(MOST_BLOCKS, Math.ceil((endMs - originMs) / lengthMs))) };
+}
+
+/** First row's begin and last row's end, about. */
+function extentOf(atMs: Float64Array): readonly [number, number] {
+  let [least, most] = [Infinity, -Infinity];
+  for (const at of atMs) {
+    least = Math.min(least, at);
+    most = Math.max(most, at);
+  }
+  return least > most ? [0, 0] : [least, most + 1];
 }

@@ -1,13 +1,22 @@
 /**
- * Intervals of a sum whose error is made of independent parts.
+ * Intervals of a ratio of sums over stores, or of products of such ratios.
  *
- * An estimate is linearised: each store (or block of time) has an influence, what it alone moves the estimate by; influences of a stratum add up to 0.
- * The bootstrap draws influences anew within each stratum and studentises: it looks at sum / standard error of the draw, not at the sum, so that few or
- * skewed units give wide intervals and not wrong ones (Efron and Tibshirani, An Introduction to the Bootstrap, chapter 12).
+ * The bootstrap draws stores anew within each stratum (updated, held back) and studentises: it looks at the error of the draw in standard errors of the
+ * draw itself, so that few or skewed stores give wide intervals and not wrong ones (Efron and Tibshirani, An Introduction to the Bootstrap, chapter 12).
+ * Standard errors are those of the linearised logarithm: what a unit alone moves it by, its influence. Influences of a stratum add up to 0.
  */
 import { seededRandom } from '../../base/random.ts';
 
+/** Influences of the units of a stratum. */
 export type Stratum = Float64Array;
+
+/** log(sum of `over` / sum of `under`), one pair of numbers a unit. */
+export interface RatioStratum {
+  readonly over: Float64Array;
+  readonly under: Float64Array;
+  /** -1 where the ratio divides. */
+  readonly sign: 1 | -1;
+}
 
 /** Error of an estimate at 2.5 and 97.5 %: the interval is [estimate - high, estimate - low]. */
 export interface ErrorBounds {
@@ -15,7 +24,7 @@ export interface ErrorBounds {
   readonly high: number;
 }
 
-/** Of the sum of independent units: n / (n - 1) * sum of squares. 0 for a stratum of one. */
+/** Of the sum of independent units: n / (n - 1) * sum of squares about the mean. 0 for a stratum of one. */
 export function varianceOf(stratum: Stratum): number {
   const count = stratum.length;
   if (count < 2) return 0;
@@ -28,28 +37,55 @@ export function varianceOf(stratum: Stratum): number {
   return (count / (count - 1)) * Math.max(0, squares - (sum * sum) / count);
 }
 
+/** Units whose influences on an estimate are known, as a ratio that they move by that much. */
+export function influenceStratum(influences: Stratum): RatioStratum {
+  const each = 1 / influences.length;
+  return { over: influences.map((value) => each + value), under: new Float64Array(influences.length).fill(each), sign: 1 };
+}
+
+interface Draw {
+  readonly log: number;
+  readonly variance: number;
+}
+
+/** @param pick which unit comes next */
+function draw({ over, under, sign }: RatioStratum, pick: (count: number, at: number) => number): Draw {
+  const count = over.length;
+  let [a, b, aa, ab, bb] = [0, 0, 0, 0, 0];
+  for (let at = 0; at < count; at++) {
+    const unit = pick(count, at);
+    const x = over[unit] as number;
+    const y = under[unit] as number;
+    a += x;
+    b += y;
+    aa += x * x;
+    ab += x * y;
+    bb += y * y;
+  }
+  const variance = count < 2 ? 0 : (count / (count - 1)) * Math.max(0, aa / (a * a) - (2 * ab) / (a * b) + bb / (b * b));
+  return { log: sign * Math.log(a / b), variance };
+}
+
 /** @param extra an error on top, a standard deviation with its degrees of freedom */
-export function bootstrapErrors(strata: readonly Stratum[], rounds: number, seed: number, extra?: { readonly sd: number; readonly freedom: number }): ErrorBounds {
+export function bootstrapErrors(strata: readonly RatioStratum[], rounds: number, seed: number, extra?: { readonly sd: number; readonly freedom: number }): ErrorBounds {
   const random = seededRandom(seed);
-  const se = Math.sqrt(strata.reduce((sum, stratum) => sum + varianceOf(stratum), 0));
+  const seen = strata.map((stratum) => draw(stratum, (_, at) => at));
+  const value = seen.reduce((sum, each) => sum + each.log, 0);
+  const se = Math.sqrt(seen.reduce((sum, each) => sum + each.variance, 0));
+  // No scatter at all: the same day after day, in every store.
+  const none = Math.abs(value) * 1e-12 + 1e-15;
   const errors = new Float64Array(rounds);
   for (let round = 0; round < rounds; round++) {
-    let sum = 0;
+    let log = 0;
     let variance = 0;
     for (const stratum of strata) {
-      const count = stratum.length;
-      let drawn = 0;
-      let squares = 0;
-      for (let at = 0; at < count; at++) {
-        const value = stratum[(random() * count) | 0] as number;
-        drawn += value;
-        squares += value * value;
-      }
-      sum += drawn;
-      if (count > 1) variance += (count / (count - 1)) * Math.max(0, squares - (drawn * drawn) / count);
+      const drawn = draw(stratum, (count) => (random() * count) | 0);
+      log += drawn.log;
+      variance += drawn.variance;
     }
+    const off = log - value;
     // A draw of one unit again and again has no error of its own: it says nothing, and says so by being far out.
-    const error = variance > 0 ? (sum / Math.sqrt(variance)) * se : Math.sign(sum) * 1e9 * se;
+    const error = se <= none ? 0 : variance > 0 ? (off / Math.sqrt(variance)) * se : Math.sign(off) * 1e9 * se;
     errors[round] = error + (extra && extra.sd > 0 ? extra.sd * student(random, extra.freedom) : 0);
   }
   errors.sort();
