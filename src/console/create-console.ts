@@ -23,6 +23,8 @@ import { findSimulator, type ProcessEntries } from './processes/entries.ts';
 import { renderReport } from './recipes.ts';
 import { createRolloutService, type RolloutService } from './rollouts/rollout-service.ts';
 import { createRouter, type Router } from './router.ts';
+import { chromiumPrinter, type PdfPrinter } from './savings/print-pdf.ts';
+import { createSavingsService } from './savings/savings-service.ts';
 import { advisorHandlers } from './routes/advisor.ts';
 import { appHandlers } from './routes/app.ts';
 import { artifactHandlers } from './routes/artifacts.ts';
@@ -35,6 +37,7 @@ import { jobHandlers } from './routes/jobs.ts';
 import { modelHandlers } from './routes/models.ts';
 import { recipeHandlers } from './routes/recipes.ts';
 import { rolloutHandlers } from './routes/rollouts.ts';
+import { savingsHandlers } from './routes/savings.ts';
 import { openStore } from './store/open-store.ts';
 import { createUploads, type Uploads } from './uploads.ts';
 
@@ -47,6 +50,8 @@ export interface ConsoleOptions {
   readonly dialogs?: Dialogs;
   /** The sample that is shipped; offered among the data sets. */
   readonly sample?: Sample;
+  /** Prints reports; a Chromium of this machine where it is left out. */
+  readonly printer?: PdfPrinter;
   readonly limits?: JobLimits;
   /** Bytes above which a model is kept as two files; tests set it lower than protobuf does. */
   readonly fileBytes?: number;
@@ -138,6 +143,7 @@ export async function createConsole(options: ConsoleOptions): Promise<Console> {
     store, registry, events, rollouts, source: artifacts.source, firstTrust: () => artifacts.firstTrust(), folder: folder.link, now: Date.now, newId, random: Math.random, log,
   });
   const demo = createDemoService({ store, registry, live, processHost, entry: findSimulator(), onRemove: (id) => rollouts.removed(id, 'operator'), log });
+  const savings = createSavingsService({ store, registry, rollouts, printer: options.printer ?? chromiumPrinter(), now: Date.now, log });
   if (options.openLine !== false) await live.start();
   const router = createRouter({
     handlers: {
@@ -152,6 +158,7 @@ export async function createConsole(options: ConsoleOptions): Promise<Console> {
       ...fleetHandlers({ registry, live, rollouts, demo, store }),
       ...demoHandlers(demo),
       ...fleetImportHandlers(createCsvImport(registry, store, newId)),
+      ...savingsHandlers(savings),
       ...rolloutHandlers({ rollouts, registry, artifacts, personName: () => store.settings.get().personName, now: Date.now, random: Math.random }),
     },
     checkOutputs: options.checkOutputs ?? false,
@@ -176,6 +183,7 @@ export async function createConsole(options: ConsoleOptions): Promise<Console> {
     firstRun: async () => (sample === undefined ? undefined : runSampleOnce(sample, store, library, jobs, now)),
     close() {
       rollouts.close();
+      savings.close();
       closed ??= Promise.all([jobs.close(), demo.close().then(() => live.close()).then(() => artifacts.close())]).then(() => {}).finally(() => {
         store.close();
         folder.release();

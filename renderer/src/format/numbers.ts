@@ -46,6 +46,14 @@ export function formatShare(share: number, locale: string, digits = 1): Figure {
   return { value: new Intl.NumberFormat(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(share * 100), unit: '%' };
 }
 
+/** Money in yuan: cents only where they are seen, and two digits where there would be nothing but zeros. */
+export function formatCny(value: number, locale: string): string {
+  const size = Math.abs(value);
+  const digits = size >= 1000 ? { maximumFractionDigits: 0 } : size > 0 && size < 0.1 ? { maximumSignificantDigits: 2 } : { minimumFractionDigits: 2, maximumFractionDigits: 2 };
+  const text = new Intl.NumberFormat(locale, { style: 'currency', currency: 'CNY', currencyDisplay: 'narrowSymbol', ...digits }).format(value);
+  return text.replace('-', '\u2212');
+}
+
 /** A ratio, for example 2.41. */
 export function formatRatio(ratio: number, locale: string): string {
   return new Intl.NumberFormat(locale, { minimumFractionDigits: 2, maximumFractionDigits: 2 }).format(ratio);

@@ -17,6 +17,7 @@ export function useFormat() {
     ms: (value: number) => numbers.joined(numbers.formatMs(value, of.value)),
     msFigure: (value: number) => numbers.formatMs(value, of.value),
     share: (value: number, digits?: number) => numbers.joined(numbers.formatShare(value, of.value, digits)),
+    cny: (value: number) => numbers.formatCny(value, of.value),
     ratio: (value: number) => numbers.formatRatio(value, of.value),
     points: (value: number, digits?: number) => numbers.formatPoints(value, of.value, digits),
     duration: (seconds: number) => numbers.formatDuration(seconds, of.value),

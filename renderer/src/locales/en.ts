@@ -1,4 +1,5 @@
 /** The page's words in English. Every other language has exactly these keys. `|` parts one from many. */
+import { enAdvisor } from './en-advisor.ts';
 import { enErrors } from './en-errors.ts';
 import { enFleet } from './en-fleet.ts';
 import { enGraph } from './en-graph.ts';
@@ -54,6 +55,7 @@ export const en = {
     reading: 'Reading {name}',
     failed: 'The model could not be opened.',
   },
+  chart: { asTable: 'Show as a table', asChart: 'Show as a chart', csv: 'Save as CSV', png: 'Save as a picture', keys: '{title}. Arrow keys go through the values.' },
   export: { saved: 'Saved to {path}', failed: 'The model could not be saved.' },
   browse: {
     path: 'Folder or file',
@@ -368,6 +370,7 @@ export const en = {
   fleet: enFleet,
   rollouts: enRollouts,
   savings: enSavings,
+  advisor: enAdvisor,
   lineage: { title: 'Lineage', alone: 'Nothing has been made from this model yet.', removed: 'deleted model' },
   reports: { title: 'Reports', made: 'made this model', began: 'began with this model', speed: '{ratio}× speed' },
   settings: {

@@ -1,4 +1,5 @@
 import type { Messages } from './en.ts';
+import { zhCNAdvisor } from './zh-CN-advisor.ts';
 import { zhCNErrors } from './zh-CN-errors.ts';
 import { zhCNFleet } from './zh-CN-fleet.ts';
 import { zhCNGraph } from './zh-CN-graph.ts';
@@ -54,6 +55,7 @@ export const zhCN: Messages = {
     reading: '正在读取 {name}',
     failed: '无法打开模型。',
   },
+  chart: { asTable: '以表格显示', asChart: '以图表显示', csv: '存为 CSV', png: '存为图片', keys: '{title}。用方向键逐个查看数值。' },
   export: { saved: '已保存到 {path}', failed: '无法保存模型。' },
   browse: {
     path: '文件夹或文件',
@@ -368,6 +370,7 @@ export const zhCN: Messages = {
   fleet: zhCNFleet,
   rollouts: zhCNRollouts,
   savings: zhCNSavings,
+  advisor: zhCNAdvisor,
   lineage: { title: '谱系', alone: '尚未由此模型生成其他模型。', removed: '已删除的模型' },
   reports: { title: '报告', made: '生成了此模型', began: '以此模型为起点', speed: '{ratio}× 速度' },
   settings: {

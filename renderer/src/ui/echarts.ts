@@ -1,10 +1,11 @@
 /** The parts of ECharts that the console uses; loaded with the first chart. */
-import { BarChart, ScatterChart } from 'echarts/charts';
-import { GridComponent } from 'echarts/components';
+import { BarChart, LineChart, ScatterChart } from 'echarts/charts';
+import { AriaComponent, DataZoomComponent, GridComponent, LegendComponent, MarkLineComponent, TooltipComponent } from 'echarts/components';
 import { init, use, type EChartsType } from 'echarts/core';
+import { LegacyGridContainLabel } from 'echarts/features';
 import { CanvasRenderer } from 'echarts/renderers';
 
-use([BarChart, ScatterChart, GridComponent, CanvasRenderer]);
+use([BarChart, LineChart, ScatterChart, AriaComponent, DataZoomComponent, GridComponent, LegacyGridContainLabel, LegendComponent, MarkLineComponent, TooltipComponent, CanvasRenderer]);
 
 export function createChart(element: HTMLElement): EChartsType {
   return init(element, null, { renderer: 'canvas' });

@@ -48,6 +48,10 @@ export interface RolloutService extends RolloutEars {
   auditCsv(id: string): { readonly name: string; readonly text: string };
   /** Devices that a filter would touch now, as the planner wants them. */
   targets(filter: string): { readonly targets: readonly Target[]; readonly stores: readonly RolloutStore[] };
+  /** Name of a rollout; null: there is none. */
+  nameOf(id: string): string | null;
+  /** The rollout by which a device came to what it runs under this digest, the newest of them; null: none. */
+  broughtBy(deviceId: string, digest: string): string | null;
   removed(deviceId: string, by: string): void;
   /** Devices that a rollout has begun with and not ended. */
   busy(): ReadonlySet<string>;
@@ -216,6 +220,8 @@ export function createRolloutService(options: RolloutServiceOptions): RolloutSer
     list: () => [...states.values()].map((state) => summaryOf(state, registry)).toSorted((a, b) => b.rollout.createdAtMs - a.rollout.createdAtMs),
     get: (id) => summaryOf(find(id), registry),
     devices: (id) => [...eachDevice(find(id).devices)],
+    nameOf: (id) => states.get(id)?.rollout.name ?? null,
+    broughtBy: (deviceId, digest) => [...states.values()].findLast(({ rollout, devices }) => rollout.digest === digest && getDevice(devices, deviceId)?.state === 'succeeded')?.rollout.id ?? null,
     targets,
     create(draft, author) {
       const published = artifacts.manifest(draft.artifact, draft.version);
@@ -237,8 +243,8 @@ export function createRolloutService(options: RolloutServiceOptions): RolloutSer
       const { rollout } = find(id);
       if (TYPED.has(action) && confirm !== rollout.name) throw new EdgewiseError('CONFLICT', 'The confirmation is not the name of the rollout.', { hint: `Type ${rollout.name} to confirm.` });
       if (action === 'pause') apply(id, { type: 'pause', by, note });
-      else if (action === 'resume' || action === 'accept_and_resume') apply(id, { type: 'resume', by, accept: action === 'accept_and_resume' });
-      else apply(id, { type: action, by });
+      else if (action === 'resume' || action === 'accept_and_resume') apply(id, { type: 'resume', by, accept: action === 'accept_and_resume', note });
+      else apply(id, { type: action, by, note });
       wake(now());
       return summaryOf(find(id), registry);
     },

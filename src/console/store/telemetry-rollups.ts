@@ -32,6 +32,14 @@ export interface PlacedRow {
   readonly row: TelemetryRow;
 }
 
+/** From when to when a device worked with a model, by the console's clock. */
+export interface ModelRun {
+  readonly device: number;
+  readonly digest: string;
+  readonly firstMs: number;
+  readonly lastMs: number;
+}
+
 export interface TelemetryRollups {
   /** In a transaction of the caller's. */
   add(device: number, timeZone: string, simulated: boolean, rows: readonly PlacedRow[]): void;
@@ -43,8 +51,12 @@ export interface TelemetryRollups {
   curve(fromDay: number, toDay: number, devices?: readonly number[]): Bucket[];
   /** Takes away all of a device. */
   removeDevice(device: number): void;
+  /** In the order of devices and of their beginnings. Only rows in which something was inferred count. */
+  runs(): ModelRun[];
   /** First and last day of which anything is known; null: none. */
   extent(): { readonly fromDay: number; readonly toDay: number } | null;
+  /** First and last hour that is kept, since 1970 UTC; null: none. */
+  hourExtent(): { readonly fromHour: number; readonly toHour: number } | null;
   /** Takes away hours before this one. @returns how many rows */
   dropHoursBefore(hour: number): number;
 }
@@ -72,7 +84,12 @@ export function createTelemetryRollups(database: DatabaseSync): TelemetryRollups
        ON CONFLICT (bucket, device, digest, evidence) DO UPDATE SET ${merged}`,
     );
   const upserts: Readonly<Record<RollupSpan, StatementSync>> = { hour: upsert('hour'), day: upsert('day'), month: upsert('month') };
+  const addRun = database.prepare(
+    'INSERT INTO telemetry_runs (device, digest, first_ms, last_ms) VALUES (?, ?, ?, ?) ON CONFLICT (device, digest) DO UPDATE SET first_ms = min(first_ms, excluded.first_ms), last_ms = max(last_ms, excluded.last_ms)',
+  );
+  const runs = database.prepare('SELECT device, digest, first_ms AS firstMs, last_ms AS lastMs FROM telemetry_runs ORDER BY device, first_ms');
   const dropHours = database.prepare('DELETE FROM telemetry_hours WHERE bucket < ?');
+  const hourExtent = database.prepare('SELECT min(bucket) AS first, max(bucket) AS last FROM telemetry_hours');
   const extent = database.prepare('SELECT min(bucket) AS first, max(bucket) AS last FROM telemetry_days');
 
   // Words are never changed; one that a rolled back transaction wrote must not be remembered, so it is remembered when it is read.
@@ -110,12 +127,17 @@ export function createTelemetryRollups(database: DatabaseSync): TelemetryRollups
     if (devices.length > FEW || last - first > MANY_BUCKETS) return `${TABLES[span]} WHERE ${range} AND ${among}`;
     return `(WITH RECURSIVE each_bucket (n) AS (SELECT ${first} UNION ALL SELECT n + 1 FROM each_bucket WHERE n < ${last}) SELECT ${TABLES[span]}.* FROM each_bucket CROSS JOIN ${TABLES[span]} ON bucket = n AND ${among})`;
   };
-  const removals = Object.values(TABLES).map((table) => database.prepare(`DELETE FROM ${table} WHERE device = ?`));
+  const removals = [...Object.values(TABLES), 'telemetry_runs'].map((table) => database.prepare(`DELETE FROM ${table} WHERE device = ?`));
 
   return {
     add(device, timeZone, simulated, rows) {
       const found = new Map<string, Pending & { readonly day: number }>();
+      const worked = new Map<string, { firstMs: number; lastMs: number }>();
       for (const { atMs, row } of rows) {
+        if (row.inferences > 0) {
+          const run = worked.get(row.digest);
+          worked.set(row.digest, { firstMs: Math.min(run?.firstMs ?? atMs, atMs), lastMs: Math.max(run?.lastMs ?? atMs, atMs) });
+        }
         const tier = row.energy?.tier ?? null;
         const meter = row.energy?.source ?? '';
         const hour = Math.floor(atMs / HOUR_MS);
@@ -138,6 +160,7 @@ export function createTelemetryRollups(database: DatabaseSync): TelemetryRollups
         ids.set(word, known);
         return known;
       };
+      for (const [digest, { firstMs, lastMs }] of worked) addRun.run(device, id(digest), firstMs, lastMs);
       for (const span of ['hour', 'day', 'month'] as const) {
         for (const { bucket, digest, evidence, sums } of buckets[span].values()) upserts[span].run(bucket, device, id(digest), id(evidence), ...SUM_NAMES.map((name) => sums[name]));
       }
@@ -165,9 +188,14 @@ export function createTelemetryRollups(database: DatabaseSync): TelemetryRollups
     removeDevice(device) {
       for (const removal of removals) removal.run(device);
     },
+    runs: () => runs.all().map((row) => ({ device: Number(row['device']), digest: wordOf(Number(row['digest'])), firstMs: Number(row['firstMs']), lastMs: Number(row['lastMs']) })),
     extent() {
       const row = extent.get();
       return row?.['first'] == null ? null : { fromDay: Number(row['first']), toDay: Number(row['last']) };
+    },
+    hourExtent() {
+      const row = hourExtent.get();
+      return row?.['first'] == null ? null : { fromHour: Number(row['first']), toHour: Number(row['last']) };
     },
     dropHoursBefore: (hour) => Number(dropHours.run(hour).changes),
   };

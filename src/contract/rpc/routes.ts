@@ -11,6 +11,7 @@ import { settings } from '../records/settings.ts';
 import { advisorRoutes } from './advisor-routes.ts';
 import { fleetRoutes } from './fleet-routes.ts';
 import { rolloutRoutes } from './rollout-routes.ts';
+import { savingsRoutes } from './savings-routes.ts';
 import { defineRoute } from './route.ts';
 
 const none = z.object({}).strict();
@@ -88,6 +89,7 @@ export const routes = {
   ...advisorRoutes,
   ...fleetRoutes,
   ...rolloutRoutes,
+  ...savingsRoutes,
 } as const;
 
 export type Routes = typeof routes;

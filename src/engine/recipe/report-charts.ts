@@ -1,5 +1,5 @@
 /** Before and after as two bars, drawn as SVG: no script, and the numbers are text. */
-import { html, type Html } from './html.ts';
+import { html, type Html } from '../../base/html.ts';
 
 const WIDTH = 320;
 const LABEL = 52;

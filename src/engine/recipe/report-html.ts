@@ -3,7 +3,7 @@
  * in it come from model files, so every value is escaped.
  */
 import type { GateResult, OptimizeReport, ReportStep } from '../../contract/records/report.ts';
-import { html, Html } from './html.ts';
+import { html, Html } from '../../base/html.ts';
 import { pairedBars } from './report-charts.ts';
 import { reportStyle } from './report-style.ts';
 

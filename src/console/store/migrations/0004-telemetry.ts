@@ -37,6 +37,13 @@ export function telemetry(database: DatabaseSync): void {
       PRIMARY KEY (device, from_ms, batch)
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE telemetry_words (id INTEGER PRIMARY KEY, word TEXT NOT NULL UNIQUE) STRICT;
+    CREATE TABLE telemetry_runs (
+      device INTEGER NOT NULL,
+      digest INTEGER NOT NULL,
+      first_ms REAL NOT NULL,
+      last_ms REAL NOT NULL,
+      PRIMARY KEY (device, digest)
+    ) STRICT, WITHOUT ROWID;
     ${rollup('telemetry_hours')}
     ${rollup('telemetry_days')}
     ${rollup('telemetry_months')}
