@@ -27,7 +27,7 @@ export function adviceText(answer: AdvisorAnswer, all: boolean): string {
     `${model.name}: ${countText(model.macs)} multiply-adds, ${countText(model.parameters)} parameters, ${model.layers} layers${model.quantized ? ', quantized' : ''}`,
     `${asked.framesPerS} frames/s per store, ${asked.hoursPerDay} h a day, ${asked.tariffCnyPerKWh} CNY/kWh, PUE ${asked.pue}, life ${asked.lifeYears} years, at most ${percentText(asked.headroom)} load`,
     '',
-    'Estimates, all of them; in brackets where the truth lies in nine cases of ten.',
+    'Estimates, all of them; in brackets where the truth lies in nine cases of ten as to speed. Price and power are typical figures.',
     tableText([['profile', 'recipe', 'runs in', 'ms', 'frames/s carried', 'devices', 'CNY/year', 'kWh/year', 'calibrated by'], ...rows]),
     ...refused.map(({ profileId, notes: reasons }) => `${profileId}: ${reasons.map(noteText).join(' ')}`),
     ...shown.flatMap((option) => (option.placement === 'one' ? [] : ['', ...splitText(option)])),

@@ -30,6 +30,7 @@ export function offerGeneralCommands(): void {
       { id: 'go.fleet', group: go, title: t('nav.fleet'), run: () => router.push('/fleet') },
       { id: 'go.rollouts', group: go, title: t('nav.rollouts'), run: () => router.push('/rollouts') },
       { id: 'go.savings', group: go, title: t('nav.savings'), run: () => router.push('/savings') },
+      { id: 'go.advisor', group: go, title: t('advisor.title'), run: () => router.push('/savings/advisor') },
       { id: 'go.settings', group: go, title: t('nav.settings'), run: () => router.push('/settings') },
       ...jobs.active.map((job) => ({ id: `cancel.${job.id}`, group: t('palette.jobs'), title: t('job.cancelNamed', { name: job.title }), run: () => jobs.cancel(job.id).catch((error: unknown) => toasts.fail(t('job.cancelFailed'), error)) })),
       ...jobs.list.slice(0, RECENT_JOBS).map((job) => ({ id: `job.${job.id}`, group: t('palette.jobs'), title: `${job.title} (${t(`jobState.${job.state}`)})`, run: () => router.push(`/optimize/job/${job.id}`) })),

@@ -113,7 +113,7 @@ function answerFor({ id, name, network, opset }: AskedModel, observations: reado
 export async function adviseOnFile(path: string, input: AdvisorInput, measured: readonly MeasuredModel[]): Promise<AdvisorAnswer> {
   requireKnown(input);
   const asked = await withModelFile(path, ({ model, facts }): AskedModel => ({ id: input.modelId, name: nameOf(path), network: networkOf(modelGraph(model)), opset: facts.opset }));
-  const observations = measured.flatMap(({ profileId, modelId: _, ...timed }) => {
+  const observations = measured.flatMap(({ profileId, ...timed }) => {
     const profile = hardwareProfileOf(profileId);
     const machine = profile && machineOf(profile, hardwareProfiles);
     return (machine && observationOf(machine, { ...timed, network: asked.network, perS: null }, 'measured')) ?? [];

@@ -3,7 +3,8 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { hardwareProfile } from '../records/hardware.ts';
-import { figuresOf, hardwareProfileOf, hardwareProfiles, sourceOf } from './profiles.ts';
+import { figuresOf, sourceOf } from './figures.ts';
+import { hardwareProfileOf, hardwareProfiles } from './profiles.ts';
 
 const resources = join(import.meta.dirname, '../../../resources');
 
