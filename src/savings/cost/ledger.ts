@@ -7,8 +7,9 @@
 import type { CostParts, CostSummary, SavingScope, SavingsAssumptions } from '../../contract/records/savings.ts';
 import type { FigureTable } from '../table/figure-table.ts';
 import { COLUMN_NAMES, type ColumnName } from '../table/figure-table.ts';
+import { lowerBound, slotsOf } from '../table/rows.ts';
 import { weakest } from '../table/tiers.ts';
-import { capitalPerDay, gridOf, hourOfWeek, rowPrice, wallKwh } from './prices.ts';
+import { capitalPerDay, gridOf, rowPrice, wallKwh } from './prices.ts';
 
 const DAY_MS = 86_400_000;
 const BYTES_PER_GB = 1e9;
@@ -33,18 +34,13 @@ export interface Ledger {
 
 /** @param toMs does not belong @param shape share of the energy in each hour of a day, for tables of days */
 export function ledgerOf(table: FigureTable, assumptions: SavingsAssumptions, fromMs: number, toMs: number, shape?: ArrayLike<number>): Ledger {
-  const hourOf = hourOfWeek(table);
+  const slots = slotsOf(table);
   const priceOf = rowPrice(table, assumptions, shape);
   const lines = table.devices.map((_, device): LedgerLine => {
     const sums = Object.fromEntries(COLUMN_NAMES.map((name) => [name, 0])) as Record<ColumnName, number>;
     const line: LedgerLine = { device, sums, kwh: 0, energyCny: 0, evidences: new Set(), simulated: false };
     const store = table.storeOfDevice[device] ?? 0;
-    const from = table.first[device] ?? 0;
-    const end = table.first[device + 1] ?? 0;
-    let begin = from;
-    while (begin < end && (table.atMs[begin] ?? 0) < fromMs) begin++;
-    let stop = begin;
-    while (stop < end && (table.atMs[stop] ?? 0) < toMs) stop++;
+    const [begin, stop] = [lowerBound(table, device, fromMs), lowerBound(table, device, toMs)];
     for (const name of COLUMN_NAMES) {
       const column = table.columns[name];
       let sum = 0;
@@ -64,7 +60,7 @@ export function ledgerOf(table: FigureTable, assumptions: SavingsAssumptions, fr
       if (!hasEnergy) continue;
       const kwh = wallKwh(assumptions, table.columns.energyJ[at] ?? 0, evidence.tier);
       line.kwh += kwh;
-      line.energyCny += kwh * priceOf(hourOf(at, device), store);
+      line.energyCny += kwh * priceOf(slots[at] ?? 0, store);
     }
     return line;
   });
@@ -98,9 +94,14 @@ export function scopeOf(by: GroupBy, key: string): SavingScope {
   return by === 'chain' ? { kind: 'chain' } : { kind: by, id: key };
 }
 
+const storeNames = new WeakMap<FigureTable, ReadonlyMap<string, string>>();
+
 export function nameOf(table: FigureTable, scope: SavingScope): string {
   if (scope.kind === 'chain') return '';
-  return scope.kind === 'store' ? (table.stores.find((store) => store.id === scope.id)?.name ?? scope.id) : scope.id;
+  if (scope.kind !== 'store') return scope.id;
+  const names = storeNames.get(table) ?? new Map(table.stores.map((store) => [store.id, store.name]));
+  storeNames.set(table, names);
+  return names.get(scope.id) ?? scope.id;
 }
 
 function summaryOf({ table, assumptions }: Ledger, scope: SavingScope, lines: readonly LedgerLine[], periodMs: number): CostSummary {

@@ -1,16 +1,11 @@
 /** What electricity costs in a store at an hour of its week, and how clean it is. */
-import { zoneOffsetMs } from '../../base/local-time.ts';
 import { EdgewiseError } from '../../base/errors.ts';
 import type { HardwareCost, SavingsAssumptions, TariffPlan } from '../../contract/records/savings.ts';
 import type { EnergyTier } from '../../contract/records/telemetry.ts';
 import type { DevicePlace, FigureTable, StorePlace } from '../table/figure-table.ts';
 
 const MINUTES_OF_WEEK = 7 * 24 * 60;
-const HOUR_MS = 3_600_000;
-const DAY_MS = 86_400_000;
 const JOULES_PER_KWH = 3_600_000;
-/** 1970-01-01 was a Thursday. */
-const FIRST_WEEKDAY = 3;
 
 /** Price of each hour of the week, from Monday 00:00, CNY per kWh; where a period begins within an hour, the mean. */
 export function weekPrices(plan: TariffPlan): Float64Array {
@@ -61,17 +56,6 @@ export function gridOf(assumptions: SavingsAssumptions, region: string): number 
 /** kWh from the wall for joules at the device; a wall meter has measured them there already. */
 export function wallKwh(assumptions: SavingsAssumptions, joules: number, tier: EnergyTier | null): number {
   return (joules * (tier === 'metered' ? 1 : assumptions.wallFactor.value)) / JOULES_PER_KWH;
-}
-
-/** Hour of the week of each row by the store's clock, 0 to 167; of a day row the first of its day. @param at row @param device of the row */
-export function hourOfWeek(table: FigureTable): (at: number, device: number) => number {
-  const zones = table.devices.map((_, device) => table.stores[table.storeOfDevice[device] ?? 0]?.timeZone ?? 'UTC');
-  return (at, device) => {
-    const atMs = table.atMs[at] ?? 0;
-    const localMs = table.span === 'day' ? atMs : atMs + zoneOffsetMs(zones[device] ?? 'UTC', atMs);
-    const day = Math.floor(localMs / DAY_MS);
-    return ((((day + FIRST_WEEKDAY) % 7) + 7) % 7) * 24 + (table.span === 'day' ? 0 : Math.floor((localMs - day * DAY_MS) / HOUR_MS));
-  };
 }
 
 /**

@@ -56,7 +56,7 @@ export function logRatio(panel: SavingsPanel, pairs: readonly Pair[], seed: numb
     }
     const ofControls = controlStratum(shares);
     if (stores.size >= LEAST_STORES) return { value, ci95: interval(bootstrapErrors([ofUpdated, ofControls], rounds, seed)), resampled: 'stores' };
-    let variance = varianceOf(ofControls.over.map((over, at) => over - (ofControls.under[at] ?? 0)));
+    let variance = varianceOf(ofControls.over.map((over, at) => over - (ofControls.under?.[at] ?? 0)));
     for (const each of stores.values()) {
       const share = each.reduce((sum, pair) => sum + (pair.baselineJ * (cohort(pair)?.ratio ?? 1)) / baselineJ, 0);
       const first = each[0] && cohort(each[0]);
@@ -81,6 +81,16 @@ export function logRatio(panel: SavingsPanel, pairs: readonly Pair[], seed: numb
 
 /** Stores held back, in parts of all of them: what each adds to the change, in the cohorts by the share that the updated stores have in them. */
 function controlStratum(shares: ReadonlyMap<Cohort, number>): RatioStratum {
+  const [only, another] = shares.keys();
+  if (only === undefined || another !== undefined) return mixedStratum(shares);
+  const found = ofOne.get(only) ?? mixedStratum(new Map([[only, 1]]));
+  ofOne.set(only, found);
+  return found;
+}
+
+const ofOne = new WeakMap<Cohort, RatioStratum>();
+
+function mixedStratum(shares: ReadonlyMap<Cohort, number>): RatioStratum {
   const found = new Map<number, { over: number; under: number }>();
   for (const [cohort, share] of shares) {
     for (const [store, pairs] of cohort.controls) {

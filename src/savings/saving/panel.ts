@@ -6,8 +6,9 @@
  */
 import type { SavingMethod } from '../../contract/records/savings.ts';
 import { ledgerOf, type Ledger } from '../cost/ledger.ts';
+import type { FigureTable } from '../table/figure-table.ts';
 import type { SavingsQuery, Update } from '../types.ts';
-import { pairOf, slotsOf, type Blocks, type Pair, type Window } from './sides.ts';
+import { NO_BLOCKS, pairOf, type Blocks, type Pair, type Window } from './sides.ts';
 
 const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;
@@ -23,6 +24,8 @@ const BLOCKS_OF_SIDE = 8;
 export interface Cohort {
   /** By place of the store: its devices. */
   readonly controls: ReadonlyMap<number, readonly Pair[]>;
+  /** The same devices, by place. */
+  readonly pairs: readonly Pair[];
   /** Of all controls, optimized / baseline: what changed without an update. 1 where there are none. */
   readonly ratio: number;
   readonly afterJ: number;
@@ -46,7 +49,6 @@ export interface SavingsPanel {
 /** One pass over the table. Answers are the same for the same query, in whatever order rows and updates were given. */
 export function prepareSavings(query: SavingsQuery): SavingsPanel {
   const { table, assumptions } = query;
-  const slots = slotsOf(table);
   const places = new Map(table.devices.map((device, at) => [device.id, at]));
   const updates = new Map<number, Update>();
   for (const update of query.updates) {
@@ -62,9 +64,9 @@ export function prepareSavings(query: SavingsQuery): SavingsPanel {
   for (const [device, update] of [...updates].sort(([a], [b]) => a - b)) {
     const window = { ...windowOf(query, update.atMs), beforeDigest: place(update.fromDigest), afterDigest: place(update.toDigest) };
     windows.set(device, window);
-    pairs.set(device, pairOf(table, slots, device, window, blocks, limits));
+    pairs.set(device, pairOf(table, device, window, blocks, limits));
   }
-  const { method, cohortOf } = controlsOf(query, updates, (device, window) => pairOf(table, slots, device, window, blocks, limits));
+  const { method, cohortOf } = controlsOf(query, updates, (device, window) => pairOf(table, device, window, NO_BLOCKS, limits));
   return { query, method, blocks, pairs, updates, windows, cohortOf, ledger: ledgerOf(table, assumptions, query.fromMs, query.toMs) };
 }
 
@@ -91,7 +93,7 @@ function controlsOf(query: SavingsQuery, updates: ReadonlyMap<number, Update>, m
   return { method: query.method === 'auto' && updates.size === 0 ? 'before_after' : 'held_back', cohortOf };
 }
 
-const NO_CONTROLS: Cohort = { controls: new Map(), ratio: 1, afterJ: 0, beforeJ: 0 };
+const NO_CONTROLS: Cohort = { controls: new Map(), pairs: [], ratio: 1, afterJ: 0, beforeJ: 0 };
 
 function windowOf(query: SavingsQuery, atMs: number): Omit<Window, 'beforeDigest' | 'afterDigest'> {
   // In a table of days the day of the update has both models in it.
@@ -118,7 +120,7 @@ function cohortFrom({ table }: SavingsQuery, pairs: readonly Pair[]): Cohort {
     afterJ += pair.optimizedJ;
     beforeJ += pair.baselineJ;
   }
-  return controls.size < LEAST_CONTROLS ? NO_CONTROLS : { controls, ratio: afterJ / beforeJ, afterJ, beforeJ };
+  return controls.size < LEAST_CONTROLS ? NO_CONTROLS : { controls, pairs: pairs.filter((pair) => pair.leftOut === null), ratio: afterJ / beforeJ, afterJ, beforeJ };
 }
 
 /** Updates within so much time share their controls. */
@@ -131,7 +133,7 @@ function cohortGrain({ table }: SavingsQuery, updates: ReadonlyMap<number, Updat
 
 /** Blocks of whole days where rows are hours or days, so that each has day and night in it. By what was measured, not by what was asked for. */
 function blocksOf({ table, updates, baselineMs, fromMs, toMs }: SavingsQuery): Blocks {
-  const [begin, end] = extentOf(table.atMs);
+  const [begin, end] = extentOf(table);
   const firstMs = updates.reduce((least, update) => Math.min(least, update.atMs), toMs);
   const lastMs = updates.reduce((most, update) => (update.atMs < toMs ? Math.max(most, update.atMs) : most), firstMs);
   const originMs = Math.max(begin, Math.min(fromMs, firstMs) - baselineMs);
@@ -145,11 +147,13 @@ function blocksOf({ table, updates, baselineMs, fromMs, toMs }: SavingsQuery): B
 }
 
 /** First row's begin and last row's end, about. */
-function extentOf(atMs: Float64Array): readonly [number, number] {
+function extentOf({ atMs, first, devices }: FigureTable): readonly [number, number] {
   let [least, most] = [Infinity, -Infinity];
-  for (const at of atMs) {
-    least = Math.min(least, at);
-    most = Math.max(most, at);
+  for (let device = 0; device < devices.length; device++) {
+    const [begin, end] = [first[device] ?? 0, first[device + 1] ?? 0];
+    if (begin === end) continue;
+    least = Math.min(least, atMs[begin] ?? Infinity);
+    most = Math.max(most, atMs[end - 1] ?? -Infinity);
   }
   return least > most ? [0, 0] : [least, most + 1];
 }

@@ -3,9 +3,10 @@ import { isoDay } from '../../base/local-time.ts';
 import type { CapacityDecision, CostParts, EnergySaving, Estimate, SavingEvidence, SavingResult, SavingScope, SavingVerdict } from '../../contract/records/savings.ts';
 import { costOf, groupKey, nameOf, ratio, scopeOf, type GroupBy } from '../cost/ledger.ts';
 import { capitalPerDay, gridOf } from '../cost/prices.ts';
+import type { FigureTable } from '../table/figure-table.ts';
 import { weakest } from '../table/tiers.ts';
 import { logRatio, type LogRatio } from './estimate.ts';
-import type { SavingsPanel } from './panel.ts';
+import type { Cohort, SavingsPanel } from './panel.ts';
 import type { Pair, Side } from './sides.ts';
 import { hashOf } from './statistics.ts';
 
@@ -119,9 +120,8 @@ function energyOf(panel: SavingsPanel, all: readonly Pair[], pairs: readonly Pai
 
 function evidenceOf(panel: SavingsPanel, all: readonly Pair[], pairs: readonly Pair[], controlled: boolean): SavingEvidence {
   const { table } = panel.query;
-  const controls = new Map<number, Pair>();
-  if (controlled) for (const pair of pairs) for (const group of panel.cohortOf.get(pair.device)?.controls.values() ?? []) for (const control of group) controls.set(control.device, control);
-  const used = [...new Set([...pairs, ...controls.values()].map((pair) => pair.evidence))].flatMap((place) => table.evidences[place] ?? []);
+  const controls = controlled ? controlsOf(table, new Set(pairs.flatMap((pair) => panel.cohortOf.get(pair.device) ?? []))) : NONE;
+  const used = [...new Set([...pairs.map((pair) => pair.evidence), ...controls.evidences])].flatMap((place) => table.evidences[place] ?? []);
   const idOf = (device: number): string => table.devices[device]?.id ?? '';
   const leftOut = all.flatMap((pair) => (pair.leftOut === null ? [] : [{ deviceId: idOf(pair.device), reason: pair.leftOut }]));
   const range = (side: 'before' | 'after'): [number, number] | null =>
@@ -133,10 +133,10 @@ function evidenceOf(panel: SavingsPanel, all: readonly Pair[], pairs: readonly P
     sources: [...new Set(used.map((each) => each.source))].sort(),
     devices: pairs.length,
     stores: stores(pairs.map((pair) => pair.device)),
-    controlDevices: controls.size,
-    controlStores: stores(controls.keys()),
+    controlDevices: controls.devices.length,
+    controlStores: controls.stores,
     deviceIds: pairs.slice(0, MOST_IDS).map((pair) => idOf(pair.device)),
-    controlDeviceIds: [...controls.keys()].sort((a, b) => a - b).slice(0, MOST_IDS).map(idOf),
+    controlDeviceIds: controls.devices.slice(0, MOST_IDS).map(idOf),
     rolloutIds: [...new Set(pairs.flatMap((pair) => panel.updates.get(pair.device)?.rolloutId ?? []))].sort().slice(0, MOST_IDS),
     leftOut: leftOut.slice(0, MOST_IDS),
     leftOutCount: leftOut.length,
@@ -149,6 +149,27 @@ function evidenceOf(panel: SavingsPanel, all: readonly Pair[], pairs: readonly P
     inferencesBefore: sum(pairs, (pair) => pair.before.plainInferences),
     inferencesAfter: sum(pairs, (pair) => pair.after.plainInferences),
   };
+}
+
+interface Controls {
+  /** Places, in order. */
+  readonly devices: readonly number[];
+  readonly stores: number;
+  readonly evidences: readonly number[];
+}
+
+const NONE: Controls = { devices: [], stores: 0, evidences: [] };
+const known = new WeakMap<Cohort, Controls>();
+
+function controlsOf(table: FigureTable, cohorts: ReadonlySet<Cohort>): Controls {
+  const [only, another] = cohorts;
+  const before = only && another === undefined ? known.get(only) : undefined;
+  if (before) return before;
+  const pairs = new Map([...cohorts].flatMap((cohort) => cohort.pairs.map((pair) => [pair.device, pair] as const)));
+  const devices = [...pairs.keys()].sort((a, b) => a - b);
+  const found = { devices, stores: new Set(devices.map((device) => table.storeOfDevice[device])).size, evidences: [...new Set([...cohorts].flatMap((cohort) => cohort.pairs.map((pair) => pair.evidence)))] };
+  if (only && another === undefined) known.set(only, found);
+  return found;
 }
 
 /** Joules priced and weighed as the energy of the period was. */
@@ -189,7 +210,7 @@ function totalShareOf(cash: Estimate | null, otherCny: number, optimizedTotalCny
 
 /** Decisions that fall into the scope and the period, with what the devices would have cost in it. */
 function decisionsIn({ query: { decisions, assumptions, table, fromMs, toMs } }: SavingsPanel, scope: SavingScope): readonly { readonly id: string; readonly cny: number }[] {
-  if (scope.kind === 'device') return [];
+  if (scope.kind === 'device' || decisions.length === 0) return [];
   const stores = new Map(table.stores.map((store) => [store.id, store]));
   return decisions.flatMap((decision) => {
     const store = stores.get(decision.storeId);

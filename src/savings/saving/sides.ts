@@ -14,9 +14,8 @@
  * Rows of one meter only: figures of different evidence are never compared.
  */
 import type { LeftOutReason } from '../../contract/records/savings.ts';
-import { zoneOffsetMs } from '../../base/local-time.ts';
-import { hourOfWeek } from '../cost/prices.ts';
 import type { FigureTable } from '../table/figure-table.ts';
+import { lowerBound, slotsOf } from '../table/rows.ts';
 
 const HOUR_MS = 3_600_000;
 /** At a finer grain of hours, so much of the time after must have its like before. */
@@ -74,54 +73,24 @@ export interface Window {
   readonly afterDigest: number;
 }
 
+/** Stretches of time one after the other, the same for all devices. */
 export interface Blocks {
   readonly originMs: number;
   readonly lengthMs: number;
   readonly count: number;
 }
 
+/** For devices of which no single stretch is looked at. */
+export const NO_BLOCKS: Blocks = { originMs: 0, lengthMs: 1, count: 0 };
+
 export interface PairLimits {
   readonly minHours: number;
   readonly accuracyMargin: number;
 }
 
-/** Hour of the week of every row; one pass for many pairs. */
-export function slotsOf(table: FigureTable): Uint8Array {
-  const hourOf = hourOfWeek(table);
-  const slots = new Uint8Array(table.count);
-  for (let device = 0; device < table.devices.length; device++) {
-    const end = table.first[device + 1] ?? 0;
-    if (table.span === 'hour' && wholeHours(table, device)) {
-      fillHours(table, device, slots, hourOf);
-      continue;
-    }
-    for (let at = table.first[device] ?? 0; at < end; at++) slots[at] = hourOf(at, device);
-  }
-  return slots;
-}
-
-/** A zone that is ahead by whole hours and stays so over all rows of the device. */
-function wholeHours(table: FigureTable, device: number): boolean {
-  const zone = table.stores[table.storeOfDevice[device] ?? 0]?.timeZone ?? 'UTC';
-  const from = table.atMs[table.first[device] ?? 0] ?? 0;
-  const to = table.atMs[(table.first[device + 1] ?? 1) - 1] ?? from;
-  // Summer time lasts more than five weeks, so a look every four weeks misses no change.
-  const ahead = zoneOffsetMs(zone, from);
-  for (let at = from; at < to; at += 28 * 24 * HOUR_MS) if (zoneOffsetMs(zone, at) !== ahead) return false;
-  return zoneOffsetMs(zone, to) === ahead && ahead % HOUR_MS === 0;
-}
-
-function fillHours(table: FigureTable, device: number, slots: Uint8Array, hourOf: (at: number, device: number) => number): void {
-  const begin = table.first[device] ?? 0;
-  const end = table.first[device + 1] ?? 0;
-  if (begin === end) return;
-  const first = hourOf(begin, device);
-  const origin = table.atMs[begin] ?? 0;
-  for (let at = begin; at < end; at++) slots[at] = (first + Math.round(((table.atMs[at] ?? 0) - origin) / HOUR_MS)) % 168;
-}
-
-/** Both sides of one device. Allocates its blocks; the scratch arrays are the function's own. */
-export function pairOf(table: FigureTable, slots: Uint8Array, device: number, window: Window, blocks: Blocks, limits: PairLimits): Pair {
+/** Both sides of one device. */
+export function pairOf(table: FigureTable, device: number, window: Window, blocks: Blocks, limits: PairLimits): Pair {
+  const slots = slotsOf(table);
   const rows = rowsOf(table, device, window);
   const evidence = commonEvidence(table, rows);
   const before = emptySide(blocks.count);
@@ -178,17 +147,6 @@ export function rowsOf(table: FigureTable, device: number, window: Window): Rows
   return { before, after };
 }
 
-function lowerBound(table: FigureTable, device: number, atMs: number): number {
-  let low = table.first[device] ?? 0;
-  let high = table.first[device + 1] ?? 0;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((table.atMs[middle] ?? 0) < atMs) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
 /** The meter with most time on its shorter side. -1: none that was there on both. */
 function commonEvidence(table: FigureTable, { before, after }: Rows): number {
   const time = (rows: readonly number[]): Map<number, number> => {
@@ -222,9 +180,18 @@ interface Weights {
   readonly place: (slot: number) => number;
 }
 
+interface Grain {
+  readonly size: number;
+  readonly place: (slot: number) => number;
+}
+
+const ALL: Grain = { size: 1, place: () => 0 };
+const GRAINS: readonly Grain[] = [{ size: 168, place: (slot) => slot }, { size: 24, place: (slot) => slot % 24 }, ALL];
+const DAY_GRAINS: readonly Grain[] = [{ size: 7, place: (slot) => Math.floor(slot / 24) }, ALL];
+
 /** How much a row before counts; 0 where the other side has no such hour. */
 function weights(table: FigureTable, slots: Uint8Array, before: readonly number[], after: readonly number[]): Weights {
-  for (const [size, place] of [[168, (slot: number): number => slot], [24, (slot: number): number => slot % 24], [1, (): number => 0]] as const) {
+  for (const { size, place } of table.span === 'day' ? DAY_GRAINS : GRAINS) {
     const ofBefore = new Float64Array(size);
     const ofAfter = new Float64Array(size);
     let msBefore = 0;
@@ -274,6 +241,7 @@ function addMatched(table: FigureTable, slots: Uint8Array, rows: readonly number
     side.rows += table.columns.rows[at] ?? 0;
     side.fromMs = Math.min(side.fromMs, atMs);
     side.toMs = Math.max(side.toMs, atMs);
+    if (blocks.count === 0) continue;
     const block = Math.min(blocks.count - 1, Math.max(0, Math.floor((atMs - blocks.originMs) / blocks.lengthMs))) * FIELDS;
     side.blocks[block] = (side.blocks[block] ?? 0) + ms;
     side.blocks[block + 1] = (side.blocks[block + 1] ?? 0) + inferences;

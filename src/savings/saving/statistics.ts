@@ -13,7 +13,8 @@ export type Stratum = Float64Array;
 /** log(sum of `over` / sum of `under`), one pair of numbers a unit. */
 export interface RatioStratum {
   readonly over: Float64Array;
-  readonly under: Float64Array;
+  /** null: 1 over the number of units, for each. */
+  readonly under: Float64Array | null;
   /** -1 where the ratio divides. */
   readonly sign: 1 | -1;
 }
@@ -40,7 +41,7 @@ export function varianceOf(stratum: Stratum): number {
 /** Units whose influences on an estimate are known, as a ratio that they move by that much. */
 export function influenceStratum(influences: Stratum): RatioStratum {
   const each = 1 / influences.length;
-  return { over: influences.map((value) => each + value), under: new Float64Array(influences.length).fill(each), sign: 1 };
+  return { over: influences.map((value) => each + value), under: null, sign: 1 };
 }
 
 interface Draw {
@@ -48,28 +49,30 @@ interface Draw {
   readonly variance: number;
 }
 
-/** @param pick which unit comes next */
-function draw({ over, under, sign }: RatioStratum, pick: (count: number, at: number) => number): Draw {
+/** Sums of a draw. @param random null: every unit once. */
+function draw({ over, under, sign }: RatioStratum, random: (() => number) | null): Draw {
   const count = over.length;
   let [a, b, aa, ab, bb] = [0, 0, 0, 0, 0];
   for (let at = 0; at < count; at++) {
-    const unit = pick(count, at);
+    const unit = random === null ? at : (random() * count) | 0;
     const x = over[unit] as number;
-    const y = under[unit] as number;
     a += x;
-    b += y;
     aa += x * x;
+    if (under === null) continue;
+    const y = under[unit] as number;
+    b += y;
     ab += x * y;
     bb += y * y;
   }
-  const variance = count < 2 ? 0 : (count / (count - 1)) * Math.max(0, aa / (a * a) - (2 * ab) / (a * b) + bb / (b * b));
-  return { log: sign * Math.log(a / b), variance };
+  // Units that weigh the same have 1 / count each below the line.
+  const squares = under === null ? aa / (a * a) - 1 / count : aa / (a * a) - (2 * ab) / (a * b) + bb / (b * b);
+  return { log: sign * Math.log(under === null ? a : a / b), variance: count < 2 ? 0 : (count / (count - 1)) * Math.max(0, squares) };
 }
 
 /** @param extra an error on top, a standard deviation with its degrees of freedom */
 export function bootstrapErrors(strata: readonly RatioStratum[], rounds: number, seed: number, extra?: { readonly sd: number; readonly freedom: number }): ErrorBounds {
   const random = seededRandom(seed);
-  const seen = strata.map((stratum) => draw(stratum, (_, at) => at));
+  const seen = strata.map((stratum) => draw(stratum, null));
   const value = seen.reduce((sum, each) => sum + each.log, 0);
   const se = Math.sqrt(seen.reduce((sum, each) => sum + each.variance, 0));
   // No scatter at all: the same day after day, in every store.
@@ -79,7 +82,7 @@ export function bootstrapErrors(strata: readonly RatioStratum[], rounds: number,
     let log = 0;
     let variance = 0;
     for (const stratum of strata) {
-      const drawn = draw(stratum, (count) => (random() * count) | 0);
+      const drawn = draw(stratum, random);
       log += drawn.log;
       variance += drawn.variance;
     }

@@ -17,6 +17,7 @@ export const NOISE_SETTINGS: readonly NoiseSetting[] = [
   { name: 'middling', chain: { ...chain, noise: middling } },
   { name: 'calm', chain: { ...chain, noise: { ...middling, hourPower: 0.01, deviceDrift: 0.004, storeDrift: 0.004, commonDrift: 0, burstChance: 0, lossChance: 0 } } },
   { name: 'season', chain: { ...chain, noise: { ...middling, commonDrift: 0.03, commonDays: 10, trendPer30Days: 0.05 } } },
+  { name: 'autumn', chain: { ...chain, noise: { ...middling, commonDrift: 0.02, commonDays: 6, trendPer30Days: -0.04 } } },
   { name: 'slow drift', chain: { ...chain, noise: { ...middling, deviceDrift: 0.04, storeDrift: 0.04, driftDays: 30 } } },
   { name: 'heavy tails', chain: { ...chain, noise: { ...middling, burstChance: 0.02, burstSize: 1, hourMemory: 0.9, hourPower: 0.1 } } },
   { name: 'lines that break', chain: { ...chain, noise: { ...middling, lossChance: 0.01, lossHours: 30 } } },

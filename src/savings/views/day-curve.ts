@@ -1,15 +1,15 @@
 /** Power and work by the hour of the store's day, before and after, of the rows that a result was computed from. */
 import type { DayCurvePoint, SavingScope } from '../../contract/records/savings.ts';
 import { groupKey, ratio } from '../cost/ledger.ts';
-import { hourOfWeek } from '../cost/prices.ts';
 import type { SavingsPanel } from '../saving/panel.ts';
 import { rowsOf } from '../saving/sides.ts';
+import { slotsOf } from '../table/rows.ts';
 
 /** 24 points; empty for a table of days, which knows no hours. */
 export function dayCurve(panel: SavingsPanel, scope: SavingScope): DayCurvePoint[] {
   const { table } = panel.query;
   if (table.span === 'day') return [];
-  const hourOf = hourOfWeek(table);
+  const slots = slotsOf(table);
   const sums = (): { ms: Float64Array; energyJ: Float64Array; inferences: Float64Array } => ({ ms: new Float64Array(24), energyJ: new Float64Array(24), inferences: new Float64Array(24) });
   const sides = { before: sums(), after: sums() };
   const key = scope.kind === 'chain' ? '' : scope.id;
@@ -21,7 +21,7 @@ export function dayCurve(panel: SavingsPanel, scope: SavingScope): DayCurvePoint
       const into = sides[side];
       for (const at of rows[side]) {
         if (table.evidence[at] !== pair.evidence) continue;
-        const hour = hourOf(at, device) % 24;
+        const hour = (slots[at] ?? 0) % 24;
         into.ms[hour] = (into.ms[hour] ?? 0) + (table.columns.energyMs[at] ?? 0);
         into.energyJ[hour] = (into.energyJ[hour] ?? 0) + (table.columns.energyJ[at] ?? 0);
         into.inferences[hour] = (into.inferences[hour] ?? 0) + (table.columns.energyInferences[at] ?? 0);

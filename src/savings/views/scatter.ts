@@ -2,8 +2,9 @@
 import type { EnergyTier } from '../../contract/records/telemetry.ts';
 import type { SavingsAssumptions, ScatterPoint } from '../../contract/records/savings.ts';
 import { groupKey, nameOf, scopeOf, type GroupBy } from '../cost/ledger.ts';
-import { capitalPerDay, hourOfWeek, rowPrice, wallKwh } from '../cost/prices.ts';
+import { capitalPerDay, rowPrice, wallKwh } from '../cost/prices.ts';
 import type { FigureTable } from '../table/figure-table.ts';
+import { lowerBound, slotsOf } from '../table/rows.ts';
 import { weakest } from '../table/tiers.ts';
 
 const DAY_MS = 86_400_000;
@@ -25,7 +26,7 @@ interface Group {
 
 /** @param toMs does not belong */
 export function scatterPoints(table: FigureTable, assumptions: SavingsAssumptions, fromMs: number, toMs: number, by: GroupBy): ScatterPoint[] {
-  const hourOf = hourOfWeek(table);
+  const slots = slotsOf(table);
   const priceOf = rowPrice(table, assumptions);
   const { columns } = table;
   const groups = new Map<string, Group>();
@@ -33,9 +34,8 @@ export function scatterPoints(table: FigureTable, assumptions: SavingsAssumption
     const key = groupKey(table, device, by);
     const capital = capitalPerDay(assumptions, place).cny;
     const store = table.storeOfDevice[device] ?? 0;
-    for (let at = table.first[device] ?? 0; at < (table.first[device + 1] ?? 0); at++) {
-      const atMs = table.atMs[at] ?? 0;
-      if (atMs < fromMs || atMs >= toMs) continue;
+    const stop = lowerBound(table, device, toMs);
+    for (let at = lowerBound(table, device, fromMs); at < stop; at++) {
       const digest = table.digests[table.digest[at] ?? 0] ?? '';
       const evidence = table.evidences[table.evidence[at] ?? 0];
       const id = `${key} ${digest}`;
@@ -52,7 +52,7 @@ export function scatterPoints(table: FigureTable, assumptions: SavingsAssumption
       group.simulated ||= evidence?.simulated ?? false;
       if ((columns.energyMs[at] ?? 0) > 0) {
         group.energyInferences += columns.energyInferences[at] ?? 0;
-        group.energyCny += wallKwh(assumptions, columns.energyJ[at] ?? 0, evidence?.tier ?? null) * priceOf(hourOf(at, device), store);
+        group.energyCny += wallKwh(assumptions, columns.energyJ[at] ?? 0, evidence?.tier ?? null) * priceOf(slots[at] ?? 0, store);
         group.tiers.add(evidence?.tier ?? null);
       }
     }
