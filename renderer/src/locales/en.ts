@@ -55,6 +55,7 @@ export const en = {
     reading: 'Reading {name}',
     failed: 'The model could not be opened.',
   },
+  map: { in: 'Nearer', out: 'Further', fit: 'Show all stores' },
   chart: { asTable: 'Show as a table', asChart: 'Show as a chart', csv: 'Save as CSV', png: 'Save as a picture', keys: '{title}. Arrow keys go through the values.' },
   export: { saved: 'Saved to {path}', failed: 'The model could not be saved.' },
   browse: {

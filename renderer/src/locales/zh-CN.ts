@@ -55,6 +55,7 @@ export const zhCN: Messages = {
     reading: '正在读取 {name}',
     failed: '无法打开模型。',
   },
+  map: { in: '放大', out: '缩小', fit: '显示全部门店' },
   chart: { asTable: '以表格显示', asChart: '以图表显示', csv: '存为 CSV', png: '存为图片', keys: '{title}。用方向键逐个查看数值。' },
   export: { saved: '已保存到 {path}', failed: '无法保存模型。' },
   browse: {

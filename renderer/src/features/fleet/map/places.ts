@@ -1,11 +1,13 @@
 /** Stores as marks on a map. */
 import type { StoreRow } from '../fleet.store.ts';
-import { project, type Point } from './projection.ts';
+import { project, type Point } from '../../../parts/map/projection.ts';
 
 /** `none`: it has no device yet. */
 export type PlaceState = 'all' | 'some' | 'out' | 'none';
 
 export interface Place extends Point {
+  /** Of the store. */
+  readonly id: string;
   readonly shop: StoreRow;
   readonly state: PlaceState;
 }
@@ -19,5 +21,5 @@ export function stateOf(shops: readonly Pick<StoreRow, 'devices' | 'online'>[]):
 
 /** Those with coordinates. */
 export function placesOf(shops: readonly StoreRow[]): readonly Place[] {
-  return shops.flatMap((shop) => (shop.latitude === null || shop.longitude === null ? [] : [{ ...project(shop.latitude, shop.longitude), shop, state: stateOf([shop]) }]));
+  return shops.flatMap((shop) => (shop.latitude === null || shop.longitude === null ? [] : [{ ...project(shop.latitude, shop.longitude), id: shop.id, shop, state: stateOf([shop]) }]));
 }
