@@ -3,6 +3,7 @@ import { EdgewiseError } from '../../base/errors.ts';
 import type { StoreRecord } from '../../contract/records/fleet.ts';
 import type { DemoService } from '../fleet/demo/demo-service.ts';
 import type { FleetRegistry } from '../fleet/registry/registry.ts';
+import { telemetryRows } from '../fleet/telemetry-rows.ts';
 import type { LiveService } from '../fleet/live/live-service.ts';
 import type { RolloutService } from '../rollouts/rollout-service.ts';
 import type { Handlers } from '../router.ts';
@@ -13,9 +14,6 @@ type FleetHandlers = Pick<
   | 'fleet.overview' | 'fleet.devices' | 'fleet.match' | 'fleet.device' | 'fleet.telemetry' | 'fleet.saveDevice' | 'fleet.configure' | 'fleet.removeDevice' | 'fleet.revokeDevice' | 'fleet.stores' | 'fleet.saveStore'
   | 'fleet.removeStore' | 'fleet.groups' | 'fleet.saveGroup' | 'fleet.removeGroup' | 'fleet.claim' | 'fleet.enrolments' | 'fleet.accept' | 'fleet.refuse' | 'fleet.link' | 'fleet.setLink'
 >;
-
-/** Rows of one answer about measurements. */
-const TELEMETRY_ROWS = 2000;
 
 export function fleetHandlers(services: { readonly registry: FleetRegistry; readonly live: LiveService; readonly rollouts: RolloutService; readonly demo: DemoService; readonly store: Store }): FleetHandlers {
   const { registry, live, rollouts, demo, store } = services;
@@ -57,7 +55,7 @@ export function fleetHandlers(services: { readonly registry: FleetRegistry; read
     'fleet.telemetry'({ id, fromMs, toMs }) {
       const { simulated } = device(id);
       const number = registry.number(id);
-      return { simulated, rows: number === undefined ? [] : store.telemetry.between(number, fromMs, toMs, TELEMETRY_ROWS) };
+      return { simulated, rows: number === undefined ? [] : telemetryRows(store.telemetry, number, fromMs, toMs) };
     },
     'fleet.saveDevice': (input) => registry.saveDevice(input),
     'fleet.configure'({ id, values }) {

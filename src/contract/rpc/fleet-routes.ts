@@ -66,6 +66,7 @@ export const fleetRoutes = {
     input: byId,
     output: z.object({ row: deviceRow, store: storeRecord.nullable(), inventory: inventory.nullable(), twin: twinRecord, fingerprint: z.string().nullable(), certificateUntilMs: z.number().nullable(), events: z.array(deviceEvent) }),
   }),
+  /** From twelve hours on, hour by hour: means of what was told. */
   'fleet.telemetry': defineRoute({ input: byId.extend({ fromMs: z.number(), toMs: z.number() }), output: z.object({ simulated: z.boolean(), rows: z.array(telemetryRow) }) }),
   'fleet.saveDevice': defineRoute({
     input: z.object({ id: fleetId, storeId: fleetId, name: z.string().max(200), class: plainName, workload: plainName, tags: z.array(fleetLabel).max(50) }),
