@@ -107,7 +107,7 @@ test('a person pauses, resumes, stops and rolls back; what does harm wants the n
   await page.getByRole('button', { name: 'Pause', exact: true }).click();
   await page.getByRole('dialog').getByLabel(/^Note/).fill('the shop is being painted');
   await page.getByRole('dialog').getByRole('button', { name: 'Pause', exact: true }).click();
-  await expect(page.getByText('paused by a person: the shop is being painted')).toBeVisible();
+  await expect(page.getByText('Paused by a person. the shop is being painted')).toBeVisible();
   await page.getByRole('link', { name: 'Rollouts', exact: true }).first().click();
   await expect(page.getByText('No rollout running, 1 needs you.')).toBeVisible();
   await page.getByRole('link', { name: 'held flow' }).click();

@@ -1,7 +1,9 @@
 /** Words about published artifacts and the keys that sign them, in English. */
 export const enArtifacts = {
   artifacts: {
-    sentence: '{versions} published version of {names} artifact. | {versions} published versions, {names} under a name of their own.',
+    sentence: '{versions} of {names}.',
+    versions: 'no published version | {count} published version | {count} published versions',
+    names: 'no artifact | {count} artifact | {count} artifacts',
     sentenceEmpty: 'Nothing is published yet.',
     empty: 'A model goes to devices as a signed artifact: the model, how it is fed, and labelled samples to measure its accuracy on.',
     publish: 'Publish a model',

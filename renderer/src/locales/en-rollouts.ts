@@ -27,6 +27,7 @@ export const enRollouts = {
   person: 'Your name',
   personNote: 'Stands in the audit. Kept in the settings; nobody checks it.',
   actFailed: '“{action}” did not work.',
+  runsNow: 'No device runs it now. | {count} device runs it now. | {count} devices run it now.',
   dropFilter: '(remove this filter)',
   tabs: { label: 'Rollouts and artifacts', rollouts: 'Rollouts', artifacts: 'Artifacts' },
   list: {
@@ -66,8 +67,16 @@ export const enRollouts = {
     otherRollout: 'In another rollout', gate_missed: 'Gate missed: {metrics}', gate_unproven: 'Gate unproven: {metrics}', noWord: 'No word in time while {state}',
   },
   pause: {
-    person: 'paused by a person', failure_rule: 'too many failures', success_gate: 'too few successes', measured_gate: 'measured figures miss a gate', gate_unproven: 'too little was measured', sample_too_small: 'too few devices have ended',
-    withNote: '{reason}: {note}',
+    person: 'Paused by a person', failure_rule: 'Too many failures', success_gate: 'Too few successes', measured_gate: 'Measured figures miss a gate', gate_unproven: 'Too little was measured', sample_too_small: 'Too few devices have ended',
+    withNote: '{reason}. {note}',
+  },
+  judged: {
+    ofWave: '{wave}: {what}',
+    succeeded: '{succeeded} of {ended} that ended have succeeded, {all} in all',
+    unreached: '; {count} not reached',
+    missed: '{metric}: {missed} of {measured} devices miss the limit of {limit}',
+    unproven: '{metric}: {measured} devices measured, {needed} needed',
+    failures: '{failed} of {executed} {kinds}, limit {limit} %',
   },
   why: {
     ownApproval: 'Another person than its author has to approve it.',
@@ -83,7 +92,8 @@ export const enRollouts = {
     measured: 'Median',
     spread: 'Spread over the devices',
     devices: 'Devices',
-    optional: '(if measured)',
+    optional: 'judged only where it can be measured.',
+    ofAll: '{met} of {all}',
     met: '{count} within',
     missed: '{count} miss it',
     unproven: '{count} unproven',

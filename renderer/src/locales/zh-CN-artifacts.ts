@@ -3,7 +3,9 @@ import type { enArtifacts } from './en-artifacts.ts';
 /** Words about published artifacts and the keys that sign them, in Simplified Chinese. */
 export const zhCNArtifacts: typeof enArtifacts = {
   artifacts: {
-    sentence: '{versions} 个已发布版本，共 {names} 个制品。',
+    sentence: '{versions}，{names}。',
+    versions: '没有已发布版本 | {count} 个已发布版本 | {count} 个已发布版本',
+    names: '没有制品 | {count} 个制品 | {count} 个制品',
     sentenceEmpty: '尚未发布任何制品。',
     empty: '模型以签名制品的形式送到设备：包含模型、输入方式，以及用于测量准确率的标注样本。',
     publish: '发布模型制品',

@@ -28,6 +28,7 @@ export const zhCNRollouts: typeof enRollouts = {
   person: '您的姓名',
   personNote: '会写入审计记录，并保存在设置中；系统不作核实。',
   actFailed: '“{action}”未能执行。',
+  runsNow: '目前没有设备运行它。 | 目前有 {count} 台设备运行它。 | 目前有 {count} 台设备运行它。',
   dropFilter: '（移除此筛选）',
   tabs: { label: '发布与制品', rollouts: '发布', artifacts: '制品' },
   list: {
@@ -68,7 +69,15 @@ export const zhCNRollouts: typeof enRollouts = {
   },
   pause: {
     person: '由人暂停', failure_rule: '失败过多', success_gate: '成功过少', measured_gate: '实测指标未达门槛', gate_unproven: '测量数据不足', sample_too_small: '已结束的设备过少',
-    withNote: '{reason}：{note}',
+    withNote: '{reason}。{note}',
+  },
+  judged: {
+    ofWave: '{wave}：{what}',
+    succeeded: '已结束的 {ended} 台中成功 {succeeded} 台，共 {all} 台',
+    unreached: '；{count} 台未联系上',
+    missed: '{metric}：{measured} 台设备中 {missed} 台超出 {limit} 的限度',
+    unproven: '{metric}：已测 {measured} 台设备，需要 {needed} 台',
+    failures: '{executed} 台中 {failed} 台{kinds}，限度 {limit} %',
   },
   why: {
     ownApproval: '须由作者以外的人批准。',
@@ -84,7 +93,8 @@ export const zhCNRollouts: typeof enRollouts = {
     measured: '中位数',
     spread: '各设备分布',
     devices: '设备',
-    optional: '（可测时）',
+    optional: '仅在可测时评判。',
+    ofAll: '{met}/{all} 台',
     met: '{count} 台达标',
     missed: '{count} 台未达标',
     unproven: '{count} 台未证实',

@@ -12,22 +12,22 @@ export function personAsks(draft: Draft, input: PersonInput): void {
   const actor: Actor = { kind: 'person', id: input.by };
   switch (input.type) {
     case 'submit':
-      moveRollout(draft, draft.rollout.policy.approval === 'none' ? 'submit' : 'submit_for_approval', actor);
+      moveRollout(draft, draft.rollout.policy.approval === 'none' ? 'submit' : 'submit_for_approval', actor, input.note);
       return;
     case 'approve':
-      moveRollout(draft, input.by === draft.rollout.author ? 'approve_by_author' : 'approve_by_other', actor);
+      moveRollout(draft, input.by === draft.rollout.author ? 'approve_by_author' : 'approve_by_other', actor, input.note);
       return;
     case 'withdraw':
     case 'send_back':
     case 'stop':
     case 'roll_back':
-      moveRollout(draft, input.type, actor);
+      moveRollout(draft, input.type, actor, input.note);
       return;
     case 'pause':
       moveRollout(draft, 'pause', actor, input.note, 'person');
       return;
     case 'resume':
-      resume(draft, actor, input.accept);
+      resume(draft, actor, input.accept, input.note ?? '');
   }
 }
 
@@ -36,7 +36,7 @@ export function openWave(draft: Draft): RolloutWave | undefined {
   return draft.waves.find((wave) => wave.state !== 'passed');
 }
 
-function resume(draft: Draft, actor: Actor, accept: boolean): void {
+function resume(draft: Draft, actor: Actor, accept: boolean, note: string): void {
   const pause = draft.rollout.pause;
   const wave = openWave(draft);
   if (pause !== null && pause.reason !== 'person' && pause.reason !== 'sample_too_small' && pause.reason !== 'gate_unproven' && !accept) {
@@ -45,7 +45,8 @@ function resume(draft: Draft, actor: Actor, accept: boolean): void {
       details: { reason: 'GUARD_NOT_ACCEPTED', pause: pause.reason },
     });
   }
-  if (!moveRollout(draft, 'resume', actor, accept ? 'accepted' : '') || pause === null || pause.reason === 'person') return;
+  const said = accept ? ['accepted', note].filter((part) => part !== '').join(': ') : note;
+  if (!moveRollout(draft, 'resume', actor, said) || pause === null || pause.reason === 'person') return;
   if (accept) {
     const counts = tally(draft.devices());
     draft.rollout = { ...draft.rollout, acceptedFailures: counts.failures.failed + counts.failures.timed_out + counts.failures.rejected };

@@ -21,10 +21,10 @@ export interface Target {
 }
 
 export type RolloutInput =
-  | { readonly type: 'submit' | 'withdraw' | 'approve' | 'send_back' | 'stop' | 'roll_back'; readonly by: string }
+  | { readonly type: 'submit' | 'withdraw' | 'approve' | 'send_back' | 'stop' | 'roll_back'; readonly by: string; readonly note?: string }
   | { readonly type: 'pause'; readonly by: string; readonly note: string }
   /** `accept`: goes on although a gate said no; the wave passes in this person's name. */
-  | { readonly type: 'resume'; readonly by: string; readonly accept: boolean }
+  | { readonly type: 'resume'; readonly by: string; readonly accept: boolean; readonly note?: string }
   /**
    * Time goes on. `othersDown`: by store, devices outside of this rollout that do not serve now; a store left out has none. `busy`: devices that another
    * rollout has begun with: they wait until it is done with them.

@@ -9,7 +9,8 @@ export function useGateWords() {
   const { t } = useI18n();
   const format = useFormat();
 
-  const signed = (value: number, digits: number): string => format.points(value / 100, digits);
+  /** With a digit after the point where it says something. */
+  const digitsOf = (value: number): number => (Number.isInteger(Math.round(value * 1e6) / 1e6) ? 0 : 1);
 
   /** A figure of the metric as it is. */
   function figureText(metric: Metric, value: number): string {
@@ -26,15 +27,28 @@ export function useGateWords() {
   }
 
   /** A change against the baseline, as the gate compares it. */
-  function changeText({ metric, compare }: Pick<FleetGate, 'metric' | 'compare'>, value: number): string {
-    if (compare === 'ratio') return `${format.points(value - 1)}\u00A0%`;
-    if (metric === 'accuracy') return t('rollouts.gate.points', { points: format.points(value) });
-    return `${signed(value, 1)}\u00A0${{ latencyP95Ms: 'ms', powerW: 'W', temperatureC: '°C' }[metric]}`;
+  function changeText({ metric, compare }: Pick<FleetGate, 'metric' | 'compare'>, value: number, digits = 1): string {
+    if (compare === 'ratio') return `${format.points(value - 1, digits)}\u00A0%`;
+    if (metric === 'accuracy') return t('rollouts.gate.points', { points: format.points(value, digits) });
+    return `${format.points(value / 100, digits)}\u00A0${{ latencyP95Ms: 'ms', powerW: 'W', temperatureC: '°C' }[metric]}`;
+  }
+
+  /** A limit that somebody has set. */
+  function boundText(gate: Pick<FleetGate, 'metric' | 'compare'>, limit: number): string {
+    const shown = gate.compare === 'ratio' ? (limit - 1) * 100 : gate.metric === 'accuracy' ? limit * 100 : limit;
+    return changeText(gate, limit, digitsOf(shown));
+  }
+
+  /** The size of a limit, without a sign. */
+  function sizeText(gate: Pick<FleetGate, 'metric' | 'compare'>, size: number): string {
+    return boundText(gate, gate.compare === 'ratio' ? 1 + size : size).replace('+', '');
   }
 
   return {
     figureText,
     changeText,
-    limitText: (gate: FleetGate): string => `${gate.metric === 'accuracy' ? '≥' : '≤'} ${changeText(gate, gate.limit)}`,
+    boundText,
+    sizeText,
+    limitText: (gate: FleetGate): string => `${gate.metric === 'accuracy' ? '≥' : '≤'} ${boundText(gate, gate.limit)}`,
   };
 }

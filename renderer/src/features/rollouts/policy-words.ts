@@ -28,7 +28,7 @@ const TOLD_WAVES = 6;
 export function usePolicyWords() {
   const { t, locale } = useI18n();
   const format = useFormat();
-  const { changeText } = useGateWords();
+  const { sizeText } = useGateWords();
   const time = (ms: number): string => (ms >= 2 * 86_400_000 ? t('rollouts.words.days', { count: format.integer(ms / 86_400_000) }) : format.duration(ms / 1000));
   const percent = (share: number): string => format.share(share, Number.isInteger(Math.round(share * 10_000) / 100) ? 0 : 1);
 
@@ -47,8 +47,10 @@ export function usePolicyWords() {
 
   function gate(of: FleetGate): string {
     const metric = t(`rollouts.metric.${of.metric}`);
-    const change = changeText(of, of.limit);
-    const text = of.metric === 'accuracy' ? t('rollouts.words.gateBelow', { metric, change }) : t('rollouts.words.gateAbove', { metric, change });
+    // How much worse it may get; below nothing, it has to get better.
+    const worse = (of.metric === 'accuracy' ? -1 : 1) * (of.compare === 'ratio' ? of.limit - 1 : of.limit);
+    const change = sizeText(of, Math.abs(worse));
+    const text = t(`rollouts.words.${worse < 0 ? 'gateBetter' : of.metric === 'accuracy' ? 'gateBelow' : 'gateAbove'}`, { metric, change });
     const samples = t('rollouts.words.samples', { count: format.integer(of.minSamples) }, of.minSamples);
     return t('rollouts.words.gateLine', { text, samples, must: of.required ? t('rollouts.words.required') : t('rollouts.words.optional') });
   }
