@@ -15,8 +15,8 @@ export function writeSmallModel(path: string, seed = 1): void {
 }
 
 /** The same with weights that nothing reads: only its file is larger, by two megabytes. */
-export function writeLargerModel(path: string): void {
-  const model = smallModel(1);
+export function writeLargerModel(path: string, seed = 1): void {
+  const model = smallModel(seed);
   const bytes = new Uint8Array(2 ** 21);
   model.graph.initializers.set('spare', { name: 'spare', dataType: DataType.FLOAT, dims: [bytes.length / 4], payload: { kind: 'raw', bytes } });
   writeFileSync(path, Buffer.concat([...encodeModel(model).chunks]));

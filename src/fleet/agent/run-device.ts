@@ -11,7 +11,7 @@ import { modelledEnergy, readInventory, systemSensors } from './hardware.ts';
 import { nodeDisk } from './install/disk.ts';
 import { childModels } from './model/child-models.ts';
 import type { WorkloadInput } from './model/child-messages.ts';
-import type { AgentOptions } from './ports.ts';
+import type { AgentOptions, AgentPorts } from './ports.ts';
 
 export interface DeviceOptions {
   readonly folder: string;
@@ -24,6 +24,8 @@ export interface DeviceOptions {
   /** Watts, for a device that nothing measures. */
   readonly power?: { readonly idleW: number; readonly busyW: number };
   readonly agent?: Partial<AgentOptions>;
+  /** Puts something around what the agent is made of: for tests of what may go wrong. */
+  readonly around?: (ports: AgentPorts) => AgentPorts;
   readonly signal: AbortSignal;
   readonly log: (line: string) => void;
   readonly onFingerprint: (fingerprint: string) => void;
@@ -41,9 +43,10 @@ export async function runDevice(options: DeviceOptions): Promise<void> {
     folder, inventory: await readInventory('.', options.version, null), signal, onFingerprint: options.onFingerprint, ...(options.claim === undefined ? {} : { claim: options.claim }),
   });
   const identity = { certPem: joined.certificatePem, keyPem };
+  const around = options.around ?? ((ports: AgentPorts) => ports);
   const agent = createAgent(
     { deviceId: joined.deviceId, class: joined.class, workload: joined.workload, simulated: false },
-    {
+    around({
       clock: { now: Date.now, elapsed: () => performance.now() },
       timers: {
         after(ms, action) {
@@ -66,7 +69,7 @@ export async function runDevice(options: DeviceOptions): Promise<void> {
       energy,
       inventory,
       log,
-    },
+    }),
     options.agent ?? {},
   );
   await agent.start();

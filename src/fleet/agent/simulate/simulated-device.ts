@@ -28,6 +28,8 @@ export interface SimulatedDeviceOptions {
   /** Of all devices of this process. */
   readonly shared?: SharedBytes;
   readonly retry?: DeviceLinkOptions['retry'];
+  /** Puts something around what the agent is made of, at each of its starts: for tests of what may go wrong. */
+  readonly around?: (ports: AgentPorts) => AgentPorts;
   readonly log?: (line: string) => void;
 }
 
@@ -38,7 +40,7 @@ const RUNTIME_VERSION = '1.30.0';
 
 /** @returns the device as an agent that may end and start again in between, where its faults say so */
 export function createSimulatedDevice(given: SimulatedDeviceOptions): Agent {
-  const { joined, keyPem, seed, options = {}, faults = NO_FAULTS, longitude = 0, shared = createSharedBytes(), retry, log = () => {} } = given;
+  const { joined, keyPem, seed, options = {}, faults = NO_FAULTS, longitude = 0, shared = createSharedBytes(), retry, around = (ports) => ports, log = () => {} } = given;
   const random = seededRandom(createHash('sha256').update(`${seed} ${joined.deviceId}`).digest().readUInt32LE(0));
   const own = faultsOf(faults, random);
   const figures = simulatedFigures(joined.class, longitude, random);
@@ -144,7 +146,7 @@ export function createSimulatedDevice(given: SimulatedDeviceOptions): Agent {
       inventory: async () => figures.inventory(await disk.freeBytes(), RUNTIME_VERSION),
       log,
     };
-    return createAgent({ deviceId: joined.deviceId, class: joined.class, workload: joined.workload, simulated: true }, ports, options);
+    return createAgent({ deviceId: joined.deviceId, class: joined.class, workload: joined.workload, simulated: true }, around(ports), options);
   }
 
   /** Milliseconds until the next one of something that comes so often, by chance alone. */
