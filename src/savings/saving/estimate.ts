@@ -12,7 +12,7 @@ import type { ResampledUnit } from '../../contract/records/savings.ts';
 import type { Cohort, SavingsPanel } from './panel.ts';
 import type { Pair } from './sides.ts';
 import { bootstrapErrors, influenceStratum, studentAt975, varianceOf, type RatioStratum } from './statistics.ts';
-import { blockInfluence, memoryOf, sharedByAll, varianceFactor } from './time-blocks.ts';
+import { blockInfluence, freedomOf, memoryOf, sharedByAll, varianceFactor } from './time-blocks.ts';
 
 const LEAST_STORES = 8;
 const LEAST_BLOCKS = 5;
@@ -75,7 +75,10 @@ export function logRatio(panel: SavingsPanel, pairs: readonly Pair[], seed: numb
   const { before, after } = blockInfluence(panel, pairs, optimizedJ, baselineJ);
   if (before.length < LEAST_BLOCKS || after.length < LEAST_BLOCKS) return { value, ci95: null, resampled: null };
   const { low, high } = bootstrapErrors([influenceStratum(before), influenceStratum(after)], rounds, seed);
-  const wider = Math.sqrt(varianceFactor(memoryOf(panel), (before.length + after.length) / 2));
+  const length = (before.length + after.length) / 2;
+  const factor = varianceFactor(memoryOf(panel), length);
+  // Blocks that are alike tell less of their own scatter, too.
+  const wider = Math.sqrt(factor) * (studentAt975(freedomOf(length, factor)) / studentAt975(freedomOf(length, 1)));
   return { value, ci95: interval({ low: low * wider, high: high * wider }), resampled: 'time_blocks' };
 }
 

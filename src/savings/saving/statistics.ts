@@ -3,7 +3,8 @@
  *
  * The bootstrap draws stores anew within each stratum (updated, held back) and studentises: it looks at the error of the draw in standard errors of the
  * draw itself, so that few or skewed stores give wide intervals and not wrong ones (Efron and Tibshirani, An Introduction to the Bootstrap, chapter 12).
- * Standard errors are those of the linearised logarithm: what a unit alone moves it by, its influence. Influences of a stratum add up to 0.
+ * Standard errors of a draw are those of the linearised logarithm: what a unit alone moves it by, its influence. Influences of a stratum add up to 0.
+ * The standard error of the estimate itself is the jackknife's.
  */
 import { seededRandom } from '../../base/random.ts';
 
@@ -44,6 +45,8 @@ export function influenceStratum(influences: Stratum): RatioStratum {
   return { over: influences.map((value) => each + value), under: null, sign: 1 };
 }
 
+const ROUNDING = 1e-9;
+
 interface Draw {
   readonly log: number;
   readonly variance: number;
@@ -69,14 +72,26 @@ function draw({ over, under, sign }: RatioStratum, random: (() => number) | null
   return { log: sign * Math.log(under === null ? a : a / b), variance: count < 2 ? 0 : (count / (count - 1)) * Math.max(0, squares) };
 }
 
+/** From leaving out each unit in turn: larger than the linearised one where few units carry much of the sum, as it should be. */
+function jackknifeVariance({ over, under }: RatioStratum): number {
+  const count = over.length;
+  if (count < 2) return 0;
+  const [a, b] = [total(over), under === null ? 1 : total(under)];
+  const without = over.map((x, at) => Math.log((a - x) / (b - (under === null ? 1 / count : (under[at] ?? 0)))));
+  const mean = total(without) / count;
+  return ((count - 1) / count) * without.reduce((sum, each) => sum + (each - mean) ** 2, 0);
+}
+
+const total = (values: Float64Array): number => values.reduce((sum, value) => sum + value, 0);
+
 /** @param extra an error on top, a standard deviation with its degrees of freedom */
 export function bootstrapErrors(strata: readonly RatioStratum[], rounds: number, seed: number, extra?: { readonly sd: number; readonly freedom: number }): ErrorBounds {
   const random = seededRandom(seed);
   const seen = strata.map((stratum) => draw(stratum, null));
   const value = seen.reduce((sum, each) => sum + each.log, 0);
-  const se = Math.sqrt(seen.reduce((sum, each) => sum + each.variance, 0));
-  // No scatter at all: the same day after day, in every store.
-  const none = Math.abs(value) * 1e-12 + 1e-15;
+  const se = Math.sqrt(strata.reduce((sum, stratum) => sum + jackknifeVariance(stratum), 0));
+  // No scatter at all, the same day after day in every store: what is left is the rounding of sums, which proves nothing.
+  if (se < ROUNDING && !extra?.sd) return { low: -ROUNDING, high: ROUNDING };
   const errors = new Float64Array(rounds);
   for (let round = 0; round < rounds; round++) {
     let log = 0;
@@ -88,7 +103,7 @@ export function bootstrapErrors(strata: readonly RatioStratum[], rounds: number,
     }
     const off = log - value;
     // A draw of one unit again and again has no error of its own: it says nothing, and says so by being far out.
-    const error = se <= none ? 0 : variance > 0 ? (off / Math.sqrt(variance)) * se : Math.sign(off) * 1e9 * se;
+    const error = variance > 0 ? (off / Math.sqrt(variance)) * se : Math.sign(off) * 1e9 * se;
     errors[round] = error + (extra && extra.sd > 0 ? extra.sd * student(random, extra.freedom) : 0);
   }
   errors.sort();

@@ -123,6 +123,11 @@ export function varianceFactor(memory: number, length: number): number {
   return (ofMean * (length - 1)) / Math.max(1e-9, length - ofMean);
 }
 
+/** Degrees of freedom of the scatter of two series of so many blocks, less where they have a memory. */
+export function freedomOf(length: number, factor: number): number {
+  return Math.max(4, Math.round((2 * length) / Math.sqrt(factor)) - 2);
+}
+
 /**
  * What all stores share: the error as blocks of time show it for all stores together, less what it would be if each store went its own way.
  * @returns nothing where there are too few blocks to tell
@@ -137,6 +142,5 @@ export function sharedByAll(panel: SavingsPanel, stores: readonly (readonly Pair
     own += varianceOf(mine.before) + varianceOf(mine.after);
   }
   const factor = varianceFactor(correlation([before, after]), length);
-  const freedom = Math.max(3, Math.round((2 * length) / Math.sqrt(factor)) - 2);
-  return { sd: Math.sqrt(factor * Math.max(0, varianceOf(before) + varianceOf(after) - own)), freedom };
+  return { sd: Math.sqrt(factor * Math.max(0, varianceOf(before) + varianceOf(after) - own)), freedom: freedomOf(length, factor) };
 }
