@@ -122,7 +122,7 @@ describe('what is printed', () => {
     expect(json(await edgewise('version', '--json'))).toEqual({ version: expect.stringMatching(/^\d+\.\d+\.\d+/), node: process.versions.node });
     const doctor = await edgewise('doctor', '--json');
     expect(doctor.code).toBe(0);
-    expect((json(doctor)['checks'] as { name: string }[]).map(({ name }) => name)).toEqual(expect.arrayContaining(['node', 'onnxruntime', 'sharp', 'electron', 'chromium', 'cpu', 'memory', 'data folder', 'energy counter']));
+    expect((json(doctor)['checks'] as { name: string }[]).map(({ name }) => name)).toEqual(expect.arrayContaining(['node', 'onnxruntime', 'sharp', 'electron', 'chromium', 'cpu', 'memory', 'data folder', 'energy meter']));
   });
 
   test('inspect has exactly the promised fields', async () => {

@@ -80,6 +80,13 @@ export function countText(count: number): string {
   return `${count}`;
 }
 
+/** Three digits with the unit that fits, for example `125 mJ` or `1.2 uJ`. */
+export function joulesText(joules: number): string {
+  const size = Math.abs(joules);
+  const [unit, factor] = size >= 1 || size === 0 ? ['J', 1] : size >= 1e-3 ? ['mJ', 1e3] : ['uJ', 1e6];
+  return `${Number((joules * factor).toPrecision(3))} ${unit}`;
+}
+
 export function percentText(share: number): string {
   return `${(share * 100).toFixed(2)} %`;
 }

@@ -1,6 +1,6 @@
 /** Reading what was typed. Each parser throws what commander turns into a usage error, or a named error for a file's content. */
 import { readFileSync } from 'node:fs';
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import type { z } from 'zod';
 import { EdgewiseError } from '../base/errors.ts';
 import { preprocessRecord } from '../contract/records/common.ts';
@@ -11,6 +11,10 @@ export function integer(from: number, to: number): (text: string) => number {
     if (!(value >= from && value <= to)) throw new InvalidArgumentError(`It must be a whole number from ${from} to ${to}.`);
     return value;
   };
+}
+
+export function wallMeterOption(): Option {
+  return new Option('--wall-meter <url>', 'a Shelly or Tasmota meter that this machine is plugged into: http://HOST or mqtt://BROKER/TOPIC');
 }
 
 /** A preprocessing record as it was read; `PreprocessRecord` of the ports once it is used. */

@@ -4,7 +4,8 @@ import { EdgewiseError, toEdgewiseError } from '../base/errors.ts';
 import { addAdvisorCommand } from './advisor-command.ts';
 import { addFleetCommands } from './fleet-commands.ts';
 import { createIo, errorText, type Io, type Streams } from './io.ts';
-import { integer, readPreprocess, type PreprocessInput } from './options.ts';
+import { addSavingsCommands } from './savings-commands.ts';
+import { integer, readPreprocess, type PreprocessInput, wallMeterOption } from './options.ts';
 import { findPlaces } from './places.ts';
 import type { SimulateFlags } from './commands/simulate.ts';
 
@@ -142,13 +143,16 @@ export async function run(argv: readonly string[], options: RunOptions): Promise
 
   addAdvisorCommand(command, action, places, () => io, options.signal);
   addFleetCommands(command, action, places, () => io, options.signal);
+  addSavingsCommands(command, action, places, () => io);
 
-  command('doctor', 'show what this machine has and lacks').action(
-    action(async () => {
-      const { doctor } = await import('./commands/doctor.ts');
-      if (!(await doctor(places, io))) exitCode = 1;
-    }),
-  );
+  command('doctor', 'show what this machine has and lacks')
+    .addOption(wallMeterOption())
+    .action(
+      action(async (flags: { wallMeter?: string }) => {
+        const { doctor } = await import('./commands/doctor.ts');
+        if (!(await doctor(places, io, flags))) exitCode = 1;
+      }),
+    );
 
   command('version', 'print the version').action(action(async () => io.result({ version: places.version, node: process.versions.node }, () => places.version)));
 

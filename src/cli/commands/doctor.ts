@@ -1,10 +1,11 @@
 /** `edgewise doctor`: what this machine has and lacks, and what each lack costs. */
-import { accessSync, constants, existsSync, readFileSync, readdirSync, statfsSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync, statfsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { cpus, freemem, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { defaultDataFolder } from '../../console/data-folder.ts';
-import { bytesText, type Io } from '../io.ts';
+import { findMeters, whyNone, type EnergyMeter } from '../../runtime/index.ts';
+import { bytesText, joulesText, type Io } from '../io.ts';
 import type { Places } from '../places.ts';
 
 export interface Check {
@@ -17,8 +18,8 @@ export interface Check {
 }
 
 /** @returns whether everything that is required is here */
-export async function doctor(places: Places, io: Io): Promise<boolean> {
-  const checks = [nodeCheck(), await onnxruntimeCheck(), await sharpCheck(), electronCheck(), chromiumCheck(), cpuCheck(), memoryCheck(), dataFolderCheck(), pageCheck(places), energyCheck()];
+export async function doctor(places: Places, io: Io, { wallMeter }: { readonly wallMeter?: string } = {}): Promise<boolean> {
+  const checks = [nodeCheck(), await onnxruntimeCheck(), await sharpCheck(), electronCheck(), chromiumCheck(), cpuCheck(), memoryCheck(), dataFolderCheck(), pageCheck(places), await energyCheck(wallMeter)];
   const ok = checks.every((check) => check.ok || !check.required);
   io.result({ version: places.version, ok, checks }, () =>
     checks.map(({ name, ok: here, detail, hint }) => `${here ? 'has  ' : 'lacks'} ${name.padEnd(14)} ${detail}${!here && hint !== undefined ? `\n      ${' '.repeat(14)} ${hint}` : ''}`).join('\n'),
@@ -107,19 +108,19 @@ function pageCheck(places: Places): Check {
   return { name: 'console page', ok: here, required: false, detail: here ? places.renderer : 'not built', hint: 'Run: npm run setup' };
 }
 
-function energyCheck(): Check {
-  const name = 'energy counter';
-  const hint = 'Energy can only be modelled from time and power here, not counted.';
-  const root = '/sys/class/powercap';
-  try {
-    const zones = readdirSync(root).filter((zone) => existsSync(join(root, zone, 'energy_uj')));
-    if (zones.length === 0) return { name, ok: false, required: false, detail: 'the processor shows none', hint };
-    const readable = zones.filter((zone) => /^\d+/.test(readOr(join(root, zone, 'energy_uj'))));
-    if (readable.length === 0) return { name, ok: false, required: false, detail: `${zones.length} counters, none readable by this user`, hint: `Allow reading ${root}/*/energy_uj, or run as root.` };
-    return { name, ok: true, required: false, detail: `${readable.length} counters (powercap)` };
-  } catch {
-    return { name, ok: false, required: false, detail: 'none on this system', hint };
-  }
+/** The meter that measurements would use, or each kind that is not here with its reason. */
+async function energyCheck(wallMeter: string | undefined): Promise<Check> {
+  const name = 'energy meter';
+  const found = await findMeters(wallMeter === undefined ? {} : { wallMeter });
+  for (const meter of found.meters) await meter.read();
+  const best = found.meters.find(({ scope }) => scope !== 'gpu');
+  const detail = best === undefined ? whyNone(found) : `${best.source}: tier ${best.tier}, resolution ${joulesText(best.resolutionJ)}, +-${Math.round(best.uncertainty * 100)} %${others(found.meters.filter((meter) => meter !== best))}`;
+  for (const meter of found.meters) await meter.close();
+  return { name, ok: best !== undefined, required: false, detail, hint: 'Energy is not measured here. A wall meter (--wall-meter URL) does it, or a model: --idle-w W --busy-w W, or --hardware NAME.' };
+}
+
+function others(meters: readonly EnergyMeter[]): string {
+  return meters.length === 0 ? '' : `; also ${meters.map(({ source }) => source).join(', ')}`;
 }
 
 function readOr(path: string): string {
