@@ -1,5 +1,6 @@
 /** How charts look: colours of the theme, the page's letters, and the pieces that every chart shares. */
 import type { EChartsCoreOption } from 'echarts/core';
+import { csvText, type CsvValue } from '../../../../src/base/csv.ts';
 import { tokenColor } from '../../ui/token-color.ts';
 
 export interface ChartLook {
@@ -21,7 +22,7 @@ export type ChartOption = EChartsCoreOption;
 /** The other way to read a chart: the same figures, in words and digits. */
 export interface ChartTable {
   readonly columns: readonly { readonly header: string; readonly right?: boolean }[];
-  readonly rows: readonly (readonly (string | number | null)[])[];
+  readonly rows: readonly (readonly CsvValue[])[];
 }
 
 export function chartLook(element: HTMLElement): ChartLook {
@@ -48,11 +49,6 @@ export function chartLook(element: HTMLElement): ChartLook {
   };
 }
 
-/** One line for each row, quoted where it must be. Spreadsheets read a leading =, +, - or @ as a formula: such text is quoted with an apostrophe. */
 export function tableCsv({ columns, rows }: ChartTable): string {
-  const cell = (value: string | number | null): string => {
-    const text = value === null ? '' : typeof value === 'string' && /^[=+\-@\t\r]/.test(value) && Number.isNaN(Number(value)) ? `'${value}` : String(value);
-    return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-  };
-  return `\uFEFF${[columns.map(({ header }) => header), ...rows].map((row) => row.map(cell).join(',')).join('\r\n')}\r\n`;
+  return csvText([columns.map(({ header }) => header), ...rows]);
 }
