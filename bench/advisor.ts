@@ -4,10 +4,12 @@
  *
  *     node bench/advisor.ts [--profile epyc-9115] [--rounds 3] [--quick] [--json] [NETWORK]...
  *
+ * A round's time is its median; of the rounds the least counts, for what else the machine does only adds. The load is printed with the results.
+ *
  * Networks: sample (shipped), and where the data folder is at hand squeezenet, grocery (MobileNetV2), resnet20, yolox.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { noProgress } from '../src/base/progress.ts';
@@ -80,7 +82,7 @@ try {
       await runner.close(before);
     }
     const add = (computes: ComputeType, network: Network, ms: Measured['ms']): void => {
-      const timed = { unit: 'cpu', computes, network, ms: ms.median, perS: null, threads: 1 };
+      const timed = { unit: 'cpu', computes, network, ms: ms.min, perS: null, threads: 1 };
       const [observation, roofline] = [observationOf(machine, timed, 'measured'), rooflineS(machine, timed)];
       if (observation && roofline !== undefined) measured.push({ name, computes, network, ms, rooflineMs: roofline * 1000, observation });
     };
@@ -100,8 +102,8 @@ const rows = measured.map(({ name, computes, ms, rooflineMs, observation }) => {
   const factor = factorOf(observation, [...published, ...others]).interval;
   const estimateMs = rooflineMs * factor.value;
   return {
-    network: name, computes, ms, rooflineMs, factor: ms.median / rooflineMs, uncalibratedMs: rooflineMs * uncalibrated.value, uncalibratedInside: ms.median >= rooflineMs * uncalibrated.low && ms.median <= rooflineMs * uncalibrated.high,
-    estimateMs, intervalMs: [rooflineMs * factor.low, rooflineMs * factor.high], off: estimateMs / ms.median, inside: ms.median >= rooflineMs * factor.low && ms.median <= rooflineMs * factor.high,
+    network: name, computes, ms, rooflineMs, factor: ms.min / rooflineMs, uncalibratedMs: rooflineMs * uncalibrated.value, uncalibratedInside: ms.min >= rooflineMs * uncalibrated.low && ms.min <= rooflineMs * uncalibrated.high,
+    estimateMs, intervalMs: [rooflineMs * factor.low, rooflineMs * factor.high], off: estimateMs / ms.min, inside: ms.min >= rooflineMs * factor.low && ms.min <= rooflineMs * factor.high,
   };
 });
 const times = (values: readonly number[]): number => Math.exp(values.reduce((sum, value) => sum + Math.abs(Math.log(value)), 0) / values.length);
@@ -111,14 +113,15 @@ const deviations = (['fp32', 'int8'] as const).map((type) => {
   return [type, Math.sqrt(logs.reduce((sum, log) => sum + (log - mean) ** 2, 0) / Math.max(1, logs.length - 1))];
 });
 const summary = {
+  load: loadavg()[0],
   meanOff: times(rows.map(({ off }) => off)), worstOff: Math.max(...rows.map(({ off }) => Math.exp(Math.abs(Math.log(off))))), inside: rows.filter(({ inside }) => inside).length, of: rows.length,
-  uncalibratedMeanOff: times(rows.map(({ uncalibratedMs, ms }) => uncalibratedMs / ms.median)), uncalibratedInside: rows.filter(({ uncalibratedInside }) => uncalibratedInside).length, spreadOfLogs: Object.fromEntries(deviations),
+  uncalibratedMeanOff: times(rows.map(({ uncalibratedMs, ms }) => uncalibratedMs / ms.min)), uncalibratedInside: rows.filter(({ uncalibratedInside }) => uncalibratedInside).length, spreadOfLogs: Object.fromEntries(deviations),
 };
 if (flags.json) console.log(JSON.stringify({ bench: 'advisor', profile: flags.profile, threads: 1, machine: machineRecord('bench'), rows, summary }, null, 1));
 else {
-  console.log(`| network | type | measured ms (min to max of rounds) | roofline ms | factor | estimate from the others | nine-tenths interval | off | inside |\n|---|---|---|---|---|---|---|---|---|`);
+  console.log(`| network | type | measured ms (to the slowest round) | roofline ms | factor | estimate from the others | nine-tenths interval | off | inside |\n|---|---|---|---|---|---|---|---|---|`);
   for (const { network, computes, ms, rooflineMs, factor, estimateMs, intervalMs, off, inside } of rows) {
-    console.log(`| ${network} | ${computes} | ${ms.median.toFixed(2)} (${ms.min.toFixed(2)} to ${ms.max.toFixed(2)}) | ${rooflineMs.toFixed(2)} | ${factor.toFixed(2)} | ${estimateMs.toFixed(2)} | ${intervalMs.map((value) => value.toFixed(2)).join(' to ')} | ${off.toFixed(2)}x | ${inside ? 'yes' : 'no'} |`);
+    console.log(`| ${network} | ${computes} | ${ms.min.toFixed(2)} (${ms.max.toFixed(2)}) | ${rooflineMs.toFixed(2)} | ${factor.toFixed(2)} | ${estimateMs.toFixed(2)} | ${intervalMs.map((value) => value.toFixed(2)).join(' to ')} | ${off.toFixed(2)}x | ${inside ? 'yes' : 'no'} |`);
   }
   console.log(`\n${JSON.stringify(summary)}`);
 }

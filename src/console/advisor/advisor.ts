@@ -14,6 +14,7 @@ import { nameOf, type ModelLibrary } from '../models/model-library.ts';
 import { listRecipes } from '../recipes.ts';
 import type { Store } from '../store/open-store.ts';
 import type { StoredReport } from '../store/reports-repository.ts';
+import { readDevices } from './measured-devices.ts';
 import { measuredInReports, type MeasuredModel } from './measured.ts';
 
 export interface Advisor {
@@ -26,7 +27,7 @@ const MOST_REPORTS = 40;
 /** Models whose layers are kept in mind. */
 const MOST_NETWORKS = 64;
 
-export function createAdvisor({ library, store }: { readonly library: ModelLibrary; readonly store: Pick<Store, 'reports'> }): Advisor {
+export function createAdvisor({ library, store }: { readonly library: ModelLibrary; readonly store: Pick<Store, 'reports' | 'telemetry' | 'fleet' | 'artifacts'> }): Advisor {
   const networks = new Map<string, Promise<Network>>();
 
   /** Of a model's content, so that a model that was rewritten is looked at again. */
@@ -69,7 +70,8 @@ export function createAdvisor({ library, store }: { readonly library: ModelLibra
         }
       };
       const inReports = measuredInReports(store.reports.latest(MOST_REPORTS), input.thisMachine, isQuantized);
-      const { observations, missing } = await observe([...inReports, ...input.calibration]);
+      const onDevices = readDevices(store, isQuantized);
+      const { observations, missing } = await observe([...inReports, ...onDevices, ...input.calibration]);
       const accuracies = accuracyByRecipe(store.reports.forModel(record.id), record.id);
       const answer = answerFor({ id: record.id, name: record.name, network, opset: facts.opset }, observations, missing, input);
       return { ...answer, options: answer.options.map((option) => ({ ...option, accuracy: accuracies.get(option.recipe) ?? null })) };
