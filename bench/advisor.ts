@@ -24,7 +24,7 @@ import { runPasses } from '../src/engine/passes/pipeline.ts';
 import { int8StepOptions, runInt8Step } from '../src/engine/quantize/int8-step.ts';
 import { modelGraph } from '../src/engine/recipe/index.ts';
 import { createInferenceRunner, createWorkspace, machineRecord } from '../src/runtime/index.ts';
-import { factorOf, type Observation } from '../src/savings/advisor/calibrate.ts';
+import { calibrate, type Observation } from '../src/savings/advisor/calibrate.ts';
 import { machineOf } from '../src/savings/advisor/machine.ts';
 import { networkOf, type Network } from '../src/savings/advisor/network.ts';
 import { observationOf, publishedObservations, rooflineS } from '../src/savings/advisor/observe.ts';
@@ -82,7 +82,7 @@ try {
       await runner.close(before);
     }
     const add = (computes: ComputeType, network: Network, ms: Measured['ms']): void => {
-      const timed = { unit: 'cpu', computes, network, ms: ms.min, perS: null, threads: 1 };
+      const timed = { unit: 'cpu', computes, network, of: name, ms: ms.min, perS: null, threads: 1 };
       const [observation, roofline] = [observationOf(machine, timed, 'measured'), rooflineS(machine, timed)];
       if (observation && roofline !== undefined) measured.push({ name, computes, network, ms, rooflineMs: roofline * 1000, observation });
     };
@@ -98,8 +98,8 @@ try {
 const published = publishedObservations(hardwareProfiles);
 const rows = measured.map(({ name, computes, ms, rooflineMs, observation }) => {
   const others = measured.filter((other) => other.name !== name).map((other) => other.observation);
-  const uncalibrated = factorOf(observation, published).interval;
-  const factor = factorOf(observation, [...published, ...others]).interval;
+  const uncalibrated = calibrate(published).factorOf(observation).interval;
+  const factor = calibrate([...others, ...published]).factorOf(observation).interval;
   const estimateMs = rooflineMs * factor.value;
   return {
     network: name, computes, ms, rooflineMs, factor: ms.min / rooflineMs, uncalibratedMs: rooflineMs * uncalibrated.value, uncalibratedInside: ms.min >= rooflineMs * uncalibrated.low && ms.min <= rooflineMs * uncalibrated.high,

@@ -46,7 +46,7 @@ describe('edgewise advise', () => {
     const { out } = await edgewise('advise', model, '--fps', '10', '--measure', '--this-machine', 'x86-n100', '--json');
     const answer = advisorAnswer.parse(JSON.parse(out));
     expect(answer.notes).toEqual([{ code: 'calibrated', values: { times: 1, profile: 'x86-n100' } }]);
-    expect(answer.options.find(({ profileId, recipe }) => profileId === 'x86-n100' && recipe === 'simplify')?.calibration).toMatchObject({ from: 'measured', times: 1 });
+    expect(answer.options.find(({ profileId, recipe }) => profileId === 'x86-n100' && recipe === 'simplify')?.calibration).toMatchObject({ from: 'itself', times: 1 });
   }, 60_000);
 
   test.each([

@@ -15,8 +15,9 @@ export const enAdvisor = {
   all: 'Show every way',
   list: 'Ways to run it',
   columns: { machine: 'Machine', recipe: 'Recipe', on: 'Runs on', latency: 'Milliseconds', frames: 'Carries, frames/s', devices: 'Devices', cost: 'CNY a year', energy: 'kWh a year', basis: 'Rests on' },
-  basis: { measured: 'times measured', published: 'published times', related: 'times of its like', prior: 'data sheets' },
+  basis: { itself: 'measured itself', measured: 'times measured', published: 'published times', related: 'times of its like', prior: 'data sheets' },
   basisAbout: {
+    itself: 'Times of this very model on this unit with this type of number.',
     measured: 'Times that were measured on this unit with this type of number.',
     published: 'Times of known networks on this unit that others have published.',
     related: 'Times with another type of number, or on other units of this kind.',

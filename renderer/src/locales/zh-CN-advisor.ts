@@ -15,8 +15,9 @@ export const zhCNAdvisor = {
   all: '显示全部方式',
   list: '运行方式',
   columns: { machine: '设备', recipe: '方案', on: '运行单元', latency: '毫秒', frames: '承载，帧/秒', devices: '台数', cost: '每年元', energy: '每年千瓦时', basis: '依据' },
-  basis: { measured: '实测时间', published: '公开时间', related: '同类时间', prior: '数据手册' },
+  basis: { itself: '自身实测', measured: '实测时间', published: '公开时间', related: '同类时间', prior: '数据手册' },
   basisAbout: {
+    itself: '该模型本身在该单元上以该数值类型实测的时间。',
     measured: '在该单元上以该数值类型实测的时间。',
     published: '他人公布的已知网络在该单元上的时间。',
     related: '其他数值类型或同类其他单元的时间。',

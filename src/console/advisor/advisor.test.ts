@@ -59,7 +59,7 @@ describe('advisor.rank', () => {
     const answer = await call('advisor.rank', { ...ask, calibration: [times, times, times] });
     const after = find(answer);
     expect(answer.notes).toEqual([{ code: 'calibrated', values: { times: 3 } }]);
-    expect(after?.calibration).toMatchObject({ from: 'measured', times: 3 });
+    expect(after?.calibration).toMatchObject({ from: 'itself', times: 3 });
     expect((after?.latencyMs.high ?? 0) / (after?.latencyMs.low ?? 1)).toBeLessThan((before?.latencyMs.high ?? 0) / (before?.latencyMs.low ?? 1) / 2);
     expect(Math.abs((after?.latencyMs.value ?? 0) / ms - 1)).toBeLessThan(0.15);
   });
@@ -92,7 +92,7 @@ describe('times in reports', () => {
   test('are two, in the types that the recipe computes with, for the profile that the processor is like', () => {
     expect(measuredInReports([report('int8', 'AMD EPYC 9R45')], undefined, library)).toEqual([
       { profileId: 'epyc-9115', modelId: 'a', unit: 'cpu', computes: 'fp32', ms: 2, threads: 1 },
-      { profileId: 'epyc-9115', modelId: 'b', unit: 'cpu', computes: 'int8', ms: 1, threads: 1 },
+      { profileId: 'epyc-9115', modelId: 'b', unit: 'cpu', computes: 'int8', ms: 1, threads: 1, of: 'a' },
     ]);
   });
 

@@ -3,7 +3,7 @@ import { EdgewiseError } from '../../base/errors.ts';
 import { hardwareProfileOf, hardwareProfiles } from '../../contract/hardware/profiles.ts';
 import type { AdvisorAnswer, AdvisorInput, AdvisorNote, AdvisorOption } from '../../contract/records/advisor.ts';
 import { advise } from '../../savings/advisor/advise.ts';
-import type { Observation } from '../../savings/advisor/calibrate.ts';
+import { calibrate, type Observation } from '../../savings/advisor/calibrate.ts';
 import { machineOf } from '../../savings/advisor/machine.ts';
 import { networkOf, type Network } from '../../savings/advisor/network.ts';
 import { observationOf, publishedObservations } from '../../savings/advisor/observe.ts';
@@ -46,11 +46,11 @@ export function createAdvisor({ library, store }: { readonly library: ModelLibra
   async function observe(measured: readonly MeasuredModel[]): Promise<{ readonly observations: Observation[]; readonly missing: number }> {
     const observations: Observation[] = [];
     let missing = 0;
-    for (const { profileId, modelId, ...timed } of measured) {
+    for (const { profileId, modelId, of = modelId, ...timed } of measured) {
       const profile = hardwareProfileOf(profileId);
       const machine = profile && machineOf(profile, hardwareProfiles);
       const network = await networkFor(modelId).catch(() => undefined);
-      const observation = machine && network && observationOf(machine, { ...timed, network, perS: null }, 'measured');
+      const observation = machine && network && observationOf(machine, { ...timed, network, of, perS: null }, 'measured');
       if (observation) observations.push(observation);
       else missing++;
     }
@@ -73,7 +73,7 @@ export function createAdvisor({ library, store }: { readonly library: ModelLibra
       const onDevices = readDevices(store, isQuantized);
       const { observations, missing } = await observe([...inReports, ...onDevices, ...input.calibration]);
       const accuracies = accuracyByRecipe(store.reports.forModel(record.id), record.id);
-      const answer = answerFor({ id: record.id, name: record.name, network, opset: facts.opset }, observations, missing, input);
+      const answer = answerFor({ id: record.id, of: record.origin.kind === 'optimized' ? record.origin.fromModelId : record.id, name: record.name, network, opset: facts.opset }, observations, missing, input);
       return { ...answer, options: answer.options.map((option) => ({ ...option, accuracy: accuracies.get(option.recipe) ?? null })) };
     },
   };
@@ -81,18 +81,21 @@ export function createAdvisor({ library, store }: { readonly library: ModelLibra
 
 interface AskedModel {
   readonly id: string;
+  /** Model that it was made from, or itself: what was measured on the one tells of the other. */
+  readonly of: string;
   readonly name: string;
   readonly network: Network;
   readonly opset: number;
 }
 
 /** @throws BAD_GRAPH for a model in which nothing is computed */
-function answerFor({ id, name, network, opset }: AskedModel, observations: readonly Observation[], missing: number, input: AdvisorInput): AdvisorAnswer {
+function answerFor({ id, of, name, network, opset }: AskedModel, observations: readonly Observation[], missing: number, input: AdvisorInput): AdvisorAnswer {
   if (network.layers.length === 0) throw new EdgewiseError('BAD_GRAPH', `The model "${name}" has no layer that costs anything, so there is nothing to estimate.`, { hint: 'Choose a model that computes something.' });
   const { options, refused } = advise({
     network,
     forms: network.quantized ? [AS_IT_IS] : listRecipes().map(({ recipe }) => formOf(recipe)),
-    observations: [...observations, ...publishedObservations(hardwareProfiles)],
+    networkOf: of,
+    calibration: calibrate([...observations, ...publishedObservations(hardwareProfiles)]),
     opset,
     profiles: hardwareProfiles,
     demand: input,
@@ -114,11 +117,11 @@ function answerFor({ id, name, network, opset }: AskedModel, observations: reado
  */
 export async function adviseOnFile(path: string, input: AdvisorInput, measured: readonly MeasuredModel[]): Promise<AdvisorAnswer> {
   requireKnown(input);
-  const asked = await withModelFile(path, ({ model, facts }): AskedModel => ({ id: input.modelId, name: nameOf(path), network: networkOf(modelGraph(model)), opset: facts.opset }));
+  const asked = await withModelFile(path, ({ model, facts }): AskedModel => ({ id: input.modelId, of: input.modelId, name: nameOf(path), network: networkOf(modelGraph(model)), opset: facts.opset }));
   const observations = measured.flatMap(({ profileId, ...timed }) => {
     const profile = hardwareProfileOf(profileId);
     const machine = profile && machineOf(profile, hardwareProfiles);
-    return (machine && observationOf(machine, { ...timed, network: asked.network, perS: null }, 'measured')) ?? [];
+    return (machine && observationOf(machine, { ...timed, network: asked.network, of: asked.of, perS: null }, 'measured')) ?? [];
   });
   return answerFor(asked, observations, measured.length - observations.length, input);
 }

@@ -12,6 +12,8 @@ export interface MeasuredModel {
   readonly computes: ComputeType;
   readonly ms: number;
   readonly threads?: number | undefined;
+  /** Model that it was made from; left out: itself. */
+  readonly of?: string;
 }
 
 /** Words in a processor's name that say which profile it is like. */
@@ -49,7 +51,7 @@ export function measuredInReports(reports: readonly StoredReport[], thisMachine:
     const after = COMPUTES[formOf(report.recipe).kind];
     const both: MeasuredModel[] = [];
     if (before === false) both.push({ profileId, modelId: fromModelId, unit: 'cpu', computes: 'fp32', ms: beforeMs.median, threads });
-    if (before === false && after !== null && quantized(toModelId) !== undefined) both.push({ profileId, modelId: toModelId, unit: 'cpu', computes: after, ms: afterMs.median, threads });
+    if (before === false && after !== null && quantized(toModelId) !== undefined) both.push({ profileId, modelId: toModelId, unit: 'cpu', computes: after, ms: afterMs.median, threads, of: fromModelId });
     return both;
   });
 }

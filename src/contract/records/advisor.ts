@@ -83,7 +83,7 @@ export const advisorOption = z.object({
   /** Frames a second against float on the same profile's processor. */
   speedup: z.number().nullable(),
   /** How the factor between roofline and reality came about, of the slowest unit. */
-  calibration: z.object({ from: z.enum(['measured', 'published', 'related', 'prior']), times: z.number().int(), factor: interval }),
+  calibration: z.object({ from: z.enum(['itself', 'measured', 'published', 'related', 'prior']), times: z.number().int(), factor: interval }),
   /** As measured by a report on this model with this recipe; null: none. */
   accuracy: z.object({ before: z.number(), after: z.number(), samples: z.number().int(), reportId: z.string() }).nullable(),
   notes: z.array(advisorNote),

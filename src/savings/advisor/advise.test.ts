@@ -8,6 +8,7 @@ import { advisorOption } from '../../contract/records/advisor.ts';
 import type { HardwareProfile } from '../../contract/records/hardware.ts';
 import { recipe } from '../../contract/records/recipe.ts';
 import { advise, type Question } from './advise.ts';
+import { calibrate, type Observation } from './calibrate.ts';
 import { costOf, HOURS_PER_YEAR } from './cost.ts';
 import type { Network } from './network.ts';
 import { publishedNetworks, publishedObservations } from './observe.ts';
@@ -17,7 +18,8 @@ const folder = join(import.meta.dirname, '../../../resources/recipes');
 const forms = readdirSync(folder).map((name) => formOf(recipe.parse(JSON.parse(readFileSync(join(folder, name), 'utf8')))));
 const resNet = publishedNetworks.get('resnet-50') as Network;
 const demand = { framesPerS: 10, hoursPerDay: 24, tariffCnyPerKWh: 0.8, lifeYears: 4, pue: 1, headroom: 0.7, stores: 1 };
-const ask = (change: Partial<Question> = {}): Question => ({ network: resNet, forms, observations: publishedObservations(hardwareProfiles), opset: 13, profiles: hardwareProfiles, demand, ...change });
+const published = publishedObservations(hardwareProfiles);
+const ask = (change: Partial<Question> = {}): Question => ({ network: resNet, networkOf: 'asked', forms, calibration: calibrate(published), opset: 13, profiles: hardwareProfiles, demand, ...change });
 const profile = (id: string, change: Partial<HardwareProfile> = {}): HardwareProfile => ({ ...(hardwareProfileOf(id) as HardwareProfile), ...change });
 
 describe('cost of a store', () => {
@@ -77,12 +79,12 @@ describe('advice', () => {
   });
 
   it('evidence narrows the interval of a profile', () => {
-    const width = (observations: Question['observations']): number => {
-      const found = advise(ask({ observations })).options.find(({ profileId, recipe: name }) => profileId === 'raspberry-pi-5' && name === 'int8');
+    const width = (observations: readonly Observation[]): number => {
+      const found = advise(ask({ calibration: calibrate(observations) })).options.find(({ profileId, recipe: name }) => profileId === 'raspberry-pi-5' && name === 'int8');
       return (found?.latencyMs.high ?? 0) / (found?.latencyMs.low ?? 1);
     };
-    const observation = { profileId: 'raspberry-pi-5', unit: 'cpu', kind: 'cpu', computes: 'int8', ratio: 2, from: 'measured' } as const;
-    expect(width([observation, observation])).toBeLessThan(width([]) / 2);
+    const observation = { profileId: 'raspberry-pi-5', unit: 'cpu', kind: 'cpu', computes: 'int8', network: 'another', ratio: 2, from: 'measured' } as const;
+    expect(width([observation, { ...observation, network: 'a third' }])).toBeLessThan(width([]) / 2);
   });
 
   it('a limit on the time of an answer leaves out what is too slow, and says so', () => {
@@ -113,11 +115,13 @@ describe('a second unit', () => {
     const only = [profile('rk3568')];
     const at = (framesPerS: number) => advise(ask({ profiles: only, demand: { ...demand, framesPerS } })).options;
     expect(at(10).some(({ placement }) => placement === 'frames')).toBe(false);
-    const [shared] = at(38);
+    // A little more than the better unit carries alone.
+    const tight = 1.05 * Math.max(...at(10).map(({ framesPerS }) => framesPerS.value));
+    const [shared] = at(tight);
     expect(shared).toMatchObject({ placement: 'frames', devices: { value: 1 } });
     expect(shared?.parts.map(({ unit }) => unit)).toEqual(['npu', 'cpu']);
     expect(shared?.gain).toBeGreaterThan(1);
-    const alone = at(38).find(({ placement }) => placement === 'one');
+    const alone = at(tight).find(({ placement }) => placement === 'one');
     expect(alone?.devices.value).toBe(2);
   });
 

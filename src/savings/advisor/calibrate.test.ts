@@ -2,42 +2,74 @@ import { describe, expect, it } from 'vitest';
 import { simplifiedNetwork } from '../../../bench/networks.ts';
 import { hardwareProfiles } from '../../contract/hardware/profiles.ts';
 import { modelGraph } from '../../engine/recipe/index.ts';
-import { CALIBRATION, factorOf, type Observation } from './calibrate.ts';
+import { calibrate, EFFECTS, type Factor, type Observation, type Subject } from './calibrate.ts';
 import { networkOf } from './network.ts';
 import { publishedNetworks, publishedObservations } from './observe.ts';
 
-const seen = (ratio: number, change: Partial<Observation> = {}): Observation => ({ profileId: 'a', unit: 'cpu', kind: 'cpu', computes: 'int8', ratio, from: 'measured', ...change });
-const target = seen(1);
-const width = ({ low, high }: { low: number; high: number }): number => high / low;
+const subject: Subject = { profileId: 'a', unit: 'cpu', kind: 'cpu', computes: 'int8', network: 'asked' };
+const seen = (ratio: number, change: Partial<Observation> = {}): Observation => ({ ...subject, network: 'another', ratio, from: 'measured', ...change });
+const factor = (...observations: Observation[]) => calibrate(observations).factorOf(subject);
+const width = ({ interval }: Factor): number => interval.high / interval.low;
 
 describe('the factor between roofline and reality', () => {
   it('is the prior, and wide, with no evidence', () => {
-    const { interval, from, times } = factorOf(target, []);
-    expect(interval.value).toBeCloseTo(CALIBRATION.prior.middle, 9);
-    expect(width(interval)).toBeGreaterThan(10);
-    expect([from, times]).toEqual(['prior', 0]);
+    const found = factor();
+    expect(found.interval.value).toBeCloseTo(EFFECTS.prior, 9);
+    expect(width(found)).toBeGreaterThan(9);
+    expect([found.from, found.times]).toEqual(['prior', 0]);
   });
 
-  it('comes close to what was measured on the unit, closer with each time, and never narrower than networks differ', () => {
-    const widths = [1, 3, 30].map((count) => factorOf(target, Array.from({ length: count }, () => seen(5))));
-    expect(widths.map(({ interval }) => Math.abs(Math.log(interval.value / 5))).every((miss, index, all) => index === 0 || miss < (all[index - 1] ?? 0))).toBe(true);
-    expect(widths[2]?.interval.value).toBeCloseTo(5, 0);
-    expect(width(widths[0]?.interval as never)).toBeGreaterThan(width(widths[2]?.interval as never));
-    expect(width(widths[2]?.interval as never)).toBeGreaterThan(Math.exp(2 * 1.645 * CALIBRATION.spread) - 0.01);
-    expect(widths[1]).toMatchObject({ from: 'measured', times: 3 });
+  it('comes close to what other networks measured on the unit, closer with each, and never narrower than networks differ', () => {
+    const found = [1, 3, 30].map((count) => factor(...Array.from({ length: count }, (_, index) => seen(5, { network: `n${index}` }))));
+    const misses = found.map(({ interval }) => Math.abs(Math.log(interval.value / 5)));
+    expect(misses).toEqual(misses.toSorted((a, b) => b - a));
+    expect(misses[2]).toBeLessThan(0.05);
+    const widths = found.map(width);
+    expect(widths).toEqual(widths.toSorted((a, b) => b - a));
+    expect(widths[2]).toBeGreaterThan(Math.exp(2 * 1.645 * Math.hypot(EFFECTS.networkType, EFFECTS.together)));
+    expect(found[1]).toMatchObject({ from: 'measured', times: 3 });
   });
 
-  it('of another type or of a unit like it moves it, but less', () => {
-    const own = factorOf(target, [seen(10)]).interval.value;
-    const otherType = factorOf(target, [seen(10, { computes: 'fp32' })]).interval.value;
-    const otherUnit = factorOf(target, [seen(10, { profileId: 'b' })]).interval.value;
-    const none = factorOf(target, []).interval.value;
-    expect([own, otherType, otherUnit, none].toSorted((a, b) => b - a)).toEqual([own, otherType, otherUnit, none]);
-    expect(factorOf(target, [seen(10, { profileId: 'b', kind: 'npu' })]).interval.value).toBeCloseTo(none, 9);
+  it('is what was measured where it was measured on this very network, whatever others say', () => {
+    const found = factor(seen(6, { network: 'asked' }), ...Array.from({ length: 20 }, (_, index) => seen(1.5, { network: `n${index}` })));
+    expect(found.from).toBe('itself');
+    expect(found.interval.value).toBeGreaterThan(5.5);
+    expect(width(found)).toBeLessThan(1.25);
+  });
+
+  it('of another type, of a unit like it, or of this network elsewhere moves it, but less', () => {
+    const value = (change: Partial<Observation>): number => factor(seen(10, change)).interval.value;
+    const none = factor().interval.value;
+    const own = value({});
+    for (const change of [{ computes: 'fp32' as const }, { profileId: 'b' }, { profileId: 'b', network: 'asked' }]) {
+      expect(value(change)).toBeLessThan(own);
+      expect(value(change)).toBeGreaterThan(none * 1.2);
+    }
+    expect(value({ profileId: 'b', network: 'asked' })).toBeGreaterThan(value({ profileId: 'b' }));
+    expect(value({ profileId: 'b', kind: 'npu' })).toBeCloseTo(none, 9);
+    expect(factor(seen(10, { profileId: 'b' })).from).toBe('related');
+  });
+
+  it('is the conditional of a joint normal distribution: two times, by hand', () => {
+    const variance = EFFECTS.kindType ** 2 + EFFECTS.unit ** 2 + EFFECTS.unitType ** 2;
+    const total = variance + EFFECTS.networkType ** 2 + EFFECTS.together ** 2;
+    const noisy = total + EFFECTS.measuring ** 2;
+    // Two times that share `variance` with each other and with what is asked: weight of each is variance / (noisy + variance).
+    const weight = variance / (noisy + variance);
+    const expected = Math.log(2) + weight * (Math.log(4 / 2) + Math.log(6 / 2));
+    const { interval } = factor(seen(4, { network: 'x' }), seen(6, { network: 'y' }));
+    expect(Math.log(interval.value)).toBeCloseTo(expected, 9);
+    expect(Math.log(interval.high / interval.value) / 1.645).toBeCloseTo(Math.sqrt(total - 2 * weight * variance), 9);
   });
 
   it('is not moved by a time that makes no sense', () => {
-    expect(factorOf(target, [seen(0), seen(Number.NaN), seen(Number.POSITIVE_INFINITY)]).times).toBe(0);
+    expect(factor(seen(0), seen(Number.NaN), seen(Number.POSITIVE_INFINITY)).times).toBe(0);
+  });
+
+  it('holds with hundreds of times, many of them the same', () => {
+    const found = factor(...Array.from({ length: 500 }, (_, index) => seen(3, { network: `n${index % 7}` })));
+    expect(found.interval.value).toBeGreaterThan(2.5);
+    expect(found.interval.value).toBeLessThan(3.2);
   });
 });
 

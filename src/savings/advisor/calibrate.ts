@@ -1,18 +1,25 @@
 /**
  * The factor between the roofline of a unit and what is measured on it, from whatever was measured.
  *
- * Logarithms of measured / roofline are taken as normal. Times of one unit and type spread by SPREAD around that unit's own factor; factors of
- * other types of the same unit, and of the same kind of unit elsewhere, are further evidence with more spread; with nothing at all there is
- * the prior. Each piece of evidence weighs with the inverse of its variance. docs/hardware.md says where the four numbers come from.
+ * Logarithms of measured / roofline are taken as normal, as a sum of effects: of the kind of unit with the type, of the unit, of the unit with the
+ * type, of the network with the type on that kind of unit, and of all of these together. Two times go together as far as they share effects;
+ * the factor that is asked for follows from all times at once (the conditional of a joint normal distribution; the same as a Gaussian process or
+ * best linear unbiased prediction). docs/hardware.md says where the deviations come from.
  */
 import type { Interval } from '../../contract/records/advisor.ts';
 import type { ComputeType, ComputeUnit } from '../../contract/records/hardware.ts';
 
-export interface Observation {
+/** What a time is of. */
+export interface Subject {
   readonly profileId: string;
   readonly unit: string;
   readonly kind: ComputeUnit['kind'];
   readonly computes: ComputeType;
+  /** Model that the network is of, or that it was made from. */
+  readonly network: string;
+}
+
+export interface Observation extends Subject {
   /** Measured time over roofline time. */
   readonly ratio: number;
   readonly from: 'measured' | 'published';
@@ -20,51 +27,85 @@ export interface Observation {
 
 export interface Factor {
   readonly interval: Interval;
-  /** The best evidence on this very unit and type; `related`: only on another type of it, or on a unit of its kind. */
-  readonly from: 'measured' | 'published' | 'related' | 'prior';
+  /** The best evidence. `itself`: this network on this unit with this type; `related`: only on another type of it, or on a unit of its kind. */
+  readonly from: 'itself' | 'measured' | 'published' | 'related' | 'prior';
+  /** On this unit with this type. */
   readonly times: number;
 }
 
-/** Standard deviations of logarithms. */
-export const CALIBRATION = {
-  /** Between networks on one unit and type. */
-  spread: 0.3,
-  /** Added between types of one unit. */
-  betweenTypes: 0.4,
-  /** Added between units of one kind. */
-  betweenUnits: 0.6,
-  /** Without any evidence: the middle, and its spread. */
-  prior: { middle: 2, spread: 0.7 },
-} as const;
+export interface Calibration {
+  factorOf(subject: Subject): Factor;
+}
+
+/** Standard deviations of effects on logarithms, and the factor where nothing was measured. */
+export const EFFECTS = { kindType: 0.35, unit: 0.45, unitType: 0.25, networkType: 0.25, together: 0.15, measuring: 0.05, prior: 2 } as const;
 
 /** Of a normal distribution, nine tenths within. */
 const NINE_TENTHS = 1.645;
+/** The newest count: more would make the arithmetic slow and the answer no better. */
+const MOST_OBSERVATIONS = 300;
 
-export function factorOf(target: Pick<Observation, 'profileId' | 'unit' | 'kind' | 'computes'>, observations: readonly Observation[]): Factor {
-  const { spread, betweenTypes, betweenUnits, prior } = CALIBRATION;
-  let weight = 1 / prior.spread ** 2;
-  let sum = Math.log(prior.middle) * weight;
-  let own: Observation[] = [];
-  let related = false;
-  const groups = Map.groupBy(observations.filter(({ ratio }) => ratio > 0 && Number.isFinite(ratio)), ({ profileId, unit, computes }) => `${profileId} ${unit} ${computes}`);
-  for (const group of groups.values()) {
-    const [first] = group;
-    if (first === undefined) continue;
-    const sameUnit = first.profileId === target.profileId && first.unit === target.unit;
-    const sameType = first.computes === target.computes;
-    if (sameUnit && sameType) own = group;
-    else if (!sameUnit && (first.kind !== target.kind || !sameType)) continue;
-    else related = true;
-    const variance = spread ** 2 / group.length + (sameUnit ? 0 : betweenUnits ** 2) + (sameType ? 0 : betweenTypes ** 2);
-    const mean = group.reduce((total, { ratio }) => total + Math.log(ratio), 0) / group.length;
-    sum += mean / variance;
-    weight += 1 / variance;
-  }
-  const middle = sum / weight;
-  const deviation = Math.sqrt(1 / weight + spread ** 2);
+function covariance(a: Subject, b: Subject): number {
+  const { kindType, unit, unitType, networkType, together } = EFFECTS;
+  const sameUnit = a.profileId === b.profileId && a.unit === b.unit;
+  const sameType = a.computes === b.computes;
+  const sameKind = a.kind === b.kind;
+  const sameNetwork = a.network === b.network;
+  return (
+    (sameKind && sameType ? kindType ** 2 : 0) +
+    (sameUnit ? unit ** 2 : 0) +
+    (sameUnit && sameType ? unitType ** 2 : 0) +
+    (sameNetwork && sameKind && sameType ? networkType ** 2 : 0) +
+    (sameNetwork && sameUnit && sameType ? together ** 2 : 0)
+  );
+}
+
+export function calibrate(all: readonly Observation[]): Calibration {
+  const observations = all.filter(({ ratio }) => ratio > 0 && Number.isFinite(ratio)).slice(0, MOST_OBSERVATIONS);
+  const prior = Math.log(EFFECTS.prior);
+  const root = cholesky(observations.map((a, row) => observations.map((b, column) => covariance(a, b) + (row === column ? EFFECTS.measuring ** 2 : 0))));
+  const residuals = forward(root, observations.map(({ ratio }) => Math.log(ratio) - prior));
   return {
-    interval: { low: Math.exp(middle - NINE_TENTHS * deviation), value: Math.exp(middle), high: Math.exp(middle + NINE_TENTHS * deviation) },
-    from: own.some(({ from }) => from === 'measured') ? 'measured' : own.length > 0 ? 'published' : related ? 'related' : 'prior',
-    times: own.length,
+    factorOf(subject) {
+      const shared = observations.map((observation) => covariance(subject, observation));
+      const seen = forward(root, shared);
+      const middle = prior + seen.reduce((sum, value, index) => sum + value * (residuals[index] ?? 0), 0);
+      const deviation = Math.sqrt(Math.max(0, covariance(subject, subject) - seen.reduce((sum, value) => sum + value ** 2, 0)));
+      const own = observations.filter(({ profileId, unit, computes }) => profileId === subject.profileId && unit === subject.unit && computes === subject.computes);
+      return {
+        interval: { low: Math.exp(middle - NINE_TENTHS * deviation), value: Math.exp(middle), high: Math.exp(middle + NINE_TENTHS * deviation) },
+        from: own.some(({ network }) => network === subject.network) ? 'itself' : (own.find(({ from }) => from === 'measured') ?? own[0])?.from ?? (shared.some((value) => value > 0) ? 'related' : 'prior'),
+        times: own.length,
+      };
+    },
   };
+}
+
+type Matrix = readonly (readonly number[])[];
+
+/** L with L times its transpose the matrix, which is symmetric and positive definite: noise of measuring is on its diagonal. */
+function cholesky(matrix: Matrix): number[][] {
+  const root: number[][] = [];
+  matrix.forEach((given, row) => {
+    const line: number[] = [];
+    for (let column = 0; column <= row; column++) {
+      let sum = given[column] ?? 0;
+      const other = column === row ? line : (root[column] ?? []);
+      for (let at = 0; at < column; at++) sum -= (line[at] ?? 0) * (other[at] ?? 0);
+      line.push(column === row ? Math.sqrt(sum) : sum / (other[column] ?? 1));
+    }
+    root.push(line);
+  });
+  return root;
+}
+
+/** x with L x = b. */
+function forward(root: Matrix, b: readonly number[]): number[] {
+  const x: number[] = [];
+  root.forEach((line, row) => {
+    let sum = b[row] ?? 0;
+    for (let at = 0; at < row; at++) sum -= (line[at] ?? 0) * (x[at] ?? 0);
+    x.push(sum / (line[row] ?? 1));
+  });
+  return x;
 }

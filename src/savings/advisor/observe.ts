@@ -24,6 +24,8 @@ export interface Timed {
   readonly unit: string;
   readonly computes: ComputeType;
   readonly network: Network;
+  /** Model that the network is of, or was made from. */
+  readonly of: string;
   /** One inference alone, or `perS` with work always waiting. */
   readonly ms: number | null;
   readonly perS: number | null;
@@ -31,7 +33,7 @@ export interface Timed {
 }
 
 /** Seconds by the roofline alone. @returns undefined where the unit does not compute with that type */
-export function rooflineS(machine: Machine, { unit: id, computes, network, ms, threads }: Timed): number | undefined {
+export function rooflineS(machine: Machine, { unit: id, computes, network, ms, threads }: Omit<Timed, 'of'>): number | undefined {
   const unit = id === 'cpu' ? machine.cpu : machine.profile.units.find((one) => one.id === id);
   if (unit === undefined) return undefined;
   const runtime = unit === machine.cpu ? machine.cpuRuntime : machine.profile.runtimes.find(({ units, computes: types }) => units.includes(id) && types.includes(computes));
@@ -52,7 +54,7 @@ export function observationOf(machine: Machine, timed: Timed, from: Observation[
   if (roofline === undefined || unit === undefined) return undefined;
   const seconds = timed.ms === null ? 1 / (timed.perS ?? Number.NaN) : timed.ms / 1000;
   const profileId = unit === machine.cpu ? machine.cpuProfileId : machine.profile.id;
-  return { profileId, unit: timed.unit, kind: unit.kind, computes: timed.computes, ratio: seconds / roofline, from };
+  return { profileId, unit: timed.unit, kind: unit.kind, computes: timed.computes, network: timed.of, ratio: seconds / roofline, from };
 }
 
 export function publishedObservations(profiles: readonly HardwareProfile[]): Observation[] {
@@ -60,7 +62,7 @@ export function publishedObservations(profiles: readonly HardwareProfile[]): Obs
     const machine = machineOf(profile, profiles);
     return machine === undefined ? [] : profile.published.flatMap(({ network: name, unit, computes, ms, perS }) => {
       const network = publishedNetworks.get(name);
-      return network ? (observationOf(machine, { unit, computes, network, ms, perS }, 'published') ?? []) : [];
+      return network ? (observationOf(machine, { unit, computes, network, of: name, ms, perS }, 'published') ?? []) : [];
     });
   });
 }

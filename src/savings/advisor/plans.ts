@@ -1,7 +1,7 @@
 /** Every sensible way to run a network on one machine: which recipe, which units, and where it is cut. */
 import type { AdvisorNote, AdvisorOption } from '../../contract/records/advisor.ts';
 import type { ComputeUnit, HardwareRuntime } from '../../contract/records/hardware.ts';
-import { factorOf, type Factor, type Observation } from './calibrate.ts';
+import type { Calibration, Factor } from './calibrate.ts';
 import type { Machine } from './machine.ts';
 import type { Network } from './network.ts';
 import { canCompute, placement, stationType, type Placed, type Station } from './place.ts';
@@ -34,7 +34,9 @@ export interface PlanSet {
 export interface PlanQuestion {
   readonly network: Network;
   readonly forms: readonly RecipeForm[];
-  readonly observations: readonly Observation[];
+  /** What the network is known by in what was measured. */
+  readonly networkOf: string;
+  readonly calibration: Calibration;
   readonly opset: number | null;
 }
 
@@ -90,9 +92,9 @@ function demands(runtime: HardwareRuntime, { network, opset }: PlanQuestion): Ad
   return notes;
 }
 
-function factor(machine: Machine, unit: ComputeUnit, computes: RecipeFit['computes'], { observations }: PlanQuestion): Factor {
+function factor(machine: Machine, unit: ComputeUnit, computes: RecipeFit['computes'], { calibration, networkOf }: PlanQuestion): Factor {
   const profileId = unit === machine.cpu ? machine.cpuProfileId : machine.profile.id;
-  return factorOf({ profileId, unit: unit.id, kind: unit.kind, computes: computes === 'int4' ? 'int8' : computes }, observations);
+  return calibration.factorOf({ profileId, unit: unit.id, kind: unit.kind, computes: computes === 'int4' ? 'int8' : computes, network: networkOf });
 }
 
 function alone(machine: Machine, question: PlanQuestion, fit: RecipeFit): Plan {
