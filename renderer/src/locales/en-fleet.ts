@@ -256,7 +256,7 @@ export const enFleet = {
   page: {
     back: 'Back to the fleet',
     loading: 'Reading the device',
-    runsSince: 'Runs since {at}',
+    runsSince: 'since {at}',
     nothing: 'nothing yet',
     heard: 'Heard {at}',
     facts: 'Facts',
@@ -265,7 +265,6 @@ export const enFleet = {
     fingerprint: 'Fingerprint',
     digest: 'Manifest',
     tags: 'Tags',
-    inRollout: 'In a rollout',
     inventory: 'Inventory',
     noInventory: 'It has not told yet what it is made of.',
     hardware: 'Hardware',

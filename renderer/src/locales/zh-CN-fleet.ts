@@ -267,7 +267,6 @@ export const zhCNFleet: typeof enFleet = {
     fingerprint: '指纹',
     digest: '清单摘要',
     tags: '标签',
-    inRollout: '发布中',
     inventory: '硬件与软件',
     noInventory: '设备尚未上报其配置。',
     hardware: '硬件',

@@ -18,6 +18,12 @@ describe('curves', () => {
     expect(points.every(({ values }) => values[0] === 1)).toBe(true);
   });
 
+  it('go on over an interval in which nothing was inferred', () => {
+    const none = { latencyP50Ms: null, latencyP95Ms: null };
+    const { points } = curveOf('latency', [row(0), row(10_000, none), row(20_000), row(30_000, none), row(40_000)]);
+    expect(points.map(({ values }) => values[0])).toEqual([5, 5, 5]);
+  });
+
   it('tell power as the mean of the interval, and unknown as unknown', () => {
     expect(powerW(row(0, { energy: { totalJ: 55, aboveIdleJ: null, tier: 'counter', source: 'rapl' } }))).toBe(5.5);
     expect(powerW(row(0))).toBeNull();

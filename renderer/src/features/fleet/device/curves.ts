@@ -42,7 +42,8 @@ const GAP = 3;
 
 export function curveOf(name: CurveName, rows: readonly TelemetryRow[]): Curve {
   const { unit, lines, of } = VALUES[name];
-  const sorted = rows.toSorted((a, b) => a.fromMs - b.fromMs);
+  // An interval in which nothing was inferred has no latency; that alone is no gap.
+  const sorted = rows.filter((row) => of(row).some((value) => value !== null)).toSorted((a, b) => a.fromMs - b.fromMs);
   const points: CurvePoint[] = [];
   // Rows that were thinned out on the way stand further apart than they last: their usual distance counts.
   const steps = sorted.slice(1).map((row, at) => row.fromMs - (sorted[at]?.fromMs ?? row.fromMs)).toSorted((a, b) => a - b);

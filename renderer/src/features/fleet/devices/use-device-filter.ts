@@ -25,6 +25,8 @@ export function useDeviceFilter() {
   /** null: all of them. */
   const ids = shallowRef<ReadonlySet<string> | null>(null);
   const fault = ref<FilterFault | null>(null);
+  /** The filter that `ids` are of. */
+  const answered = ref('');
   let asking = false;
   let stale = false;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -36,13 +38,17 @@ export function useDeviceFilter() {
     try {
       if (filter === '') {
         ids.value = null;
+        answered.value = '';
         fault.value = null;
       } else if (filter.length > LONGEST_FILTER) {
         fault.value = { message: t('fleet.filter.tooLong', { count: filter.length, most: LONGEST_FILTER }), at: null };
       } else {
         const { ids: found, error } = await api.invoke('fleet.match', { filter });
         // What was found before stays in sight while a filter is half typed.
-        if (error === null) ids.value = new Set(found);
+        if (error === null) {
+          ids.value = new Set(found);
+          answered.value = filter;
+        }
         fault.value = error === null ? null : { message: error.message, at: typedAt === null ? null : error.at - typedAt };
       }
     } catch (thrown) {
@@ -73,5 +79,5 @@ export function useDeviceFilter() {
     const wanted = ids.value;
     return wanted === null ? fleet.devices : fleet.devices.filter(({ id }) => wanted.has(id));
   });
-  return { filter: computed(() => built.value.filter), fault, rows };
+  return { filter: computed(() => built.value.filter), answered, fault, rows };
 }
