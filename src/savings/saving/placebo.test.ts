@@ -11,12 +11,12 @@ const RUNS = 60;
 const DAY_MS = 86_400_000;
 const middling = NOISE_SETTINGS[0]?.chain.noise as NoiseModel;
 
-function runs(method: SavingMethod, saving: number, noise: Partial<NoiseModel> = {}): { readonly proven: number; readonly covered: number; readonly lost: number } {
+function runs(method: SavingMethod, saving: number, noise: Partial<NoiseModel> = {}, one = false): { readonly proven: number; readonly covered: number; readonly lost: number } {
   let [proven, covered, lost] = [0, 0, 0];
   for (let seed = 1; seed <= RUNS; seed++) {
     const { table, updates, fromMs, toMs, truth } = simulateFigures({ stores: 24, maxDevices: 2, heldBack: 0.5, daysBefore: 14, daysAfter: 14, staggerDays: 0, saving, noise: { ...middling, ...noise }, span: 'day', seed });
     const panel = prepareSavings({ table, updates, fromMs, toMs, assumptions: DEFAULT_ASSUMPTIONS, decisions: [], baselineMs: 14 * DAY_MS, settleMs: 0, method, seed, rounds: 400 });
-    const { share, verdict } = savingOf(panel, { kind: 'chain' }).energy;
+    const { share, verdict } = savingOf(panel, one ? { kind: 'device', id: updates[0]?.deviceId ?? '' } : { kind: 'chain' }).energy;
     if (verdict === 'proven') proven++;
     if (verdict === 'proven_loss') lost++;
     if (share?.ci95 && share.ci95[0] <= truth && truth <= share.ci95[1]) covered++;
@@ -36,6 +36,12 @@ describe('against stores held back', () => {
   test('10 % less is proven, and covered', () => {
     const { proven, covered } = runs('held_back', 0.1);
     expect(proven).toBeGreaterThanOrEqual(54);
+    expect(covered).toBeGreaterThanOrEqual(52);
+  });
+
+  test('one device alone is held to what the devices held back do', () => {
+    const { proven, covered } = runs('held_back', 0, {}, true);
+    expect(proven).toBeLessThanOrEqual(5);
     expect(covered).toBeGreaterThanOrEqual(52);
   });
 

@@ -93,7 +93,6 @@ function energyOf(panel: SavingsPanel, all: readonly Pair[], pairs: readonly Pai
   const share = found && { value: 1 - Math.exp(found.value), ci95: found.ci95 && ([1 - Math.exp(found.ci95[1]), 1 - Math.exp(found.ci95[0])] as [number, number]) };
   const worse = accuracyDrop !== null && accuracyDrop > panel.query.assumptions.accuracyMargin.value;
   const allWorse = pairs.length === 0 && all.some((pair) => pair.leftOut === 'accuracy_worse');
-  const ratios = pairs.map((pair) => panel.cohortOf.get(pair.device)?.ratio ?? 1);
   const rate = (side: 'before' | 'after'): number | null => ratio(total((each) => each.inferences, side), total((each) => each.ms, side));
   return {
     verdict: worse || allWorse ? 'not_equal_work' : verdictOf(share?.ci95 ?? null),
@@ -114,7 +113,7 @@ function energyOf(panel: SavingsPanel, all: readonly Pair[], pairs: readonly Pai
       ratio(total((side) => side.latencyWeighted, 'after'), total((side) => side.latencyInferences, 'after')),
       ratio(total((side) => side.latencyWeighted, 'before'), total((side) => side.latencyInferences, 'before')),
     ),
-    evidence: evidenceOf(panel, all, pairs, ratios.some((each) => each !== 1)),
+    evidence: evidenceOf(panel, all, pairs, panel.method === 'held_back' && found !== null),
   };
 }
 

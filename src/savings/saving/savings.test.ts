@@ -49,6 +49,47 @@ test('what cannot be compared is left out with its reason', () => {
   expect(reason(totalOnly).evidence.leftOut[0]?.reason).toBe('work_differs');
 });
 
+test('hours count as their like does after: a device that was silent by night saves nothing by being heard again', () => {
+  // By night it computes little and each inference takes three times as much; before, most nights are missing.
+  const night = (hour: number): boolean => hour % 24 < 8;
+  const rows = weeks('d1', [20, 20])
+    .map((row, hour) => (night(hour) ? { ...row, inferences: 100, aboveJ: 6000 } : row))
+    .filter((_, hour) => !(night(hour) && hour < 168 && hour > 24));
+  const { energy } = savingOf(ask(rows), { kind: 'chain' });
+  expect(energy.share?.value).toBeCloseTo(0, 10);
+  expect(energy.evidence.rowsBefore).toBe(rows.length - 168);
+});
+
+test('without stores held back, or with too few of them, auto says before and after, and asking for them says not enough data', () => {
+  const fleet = (held: number) => {
+    const devices = Array.from({ length: 10 + held }, (_, at) => ({ id: `d${at}`, store: `s${at}` }));
+    const rows = devices.flatMap(({ id }, at) => weeks(id, at < 10 ? [20, 10] : [20, 20]).map((row) => (at < 10 ? row : { ...row, digest: 'old' })));
+    const updates = devices.slice(0, 10).map(({ id }) => update(id, atMs));
+    return (method: 'auto' | 'held_back') => savingOf(prepareSavings(queryOf(tableOf(devices, rows), updates, { toMs, method })), { kind: 'chain' }).energy;
+  };
+  expect(fleet(8)('auto')).toMatchObject({ method: 'held_back', controlRatio: 1, evidence: { controlStores: 8 } });
+  expect(fleet(7)('auto')).toMatchObject({ method: 'before_after', controlRatio: null, evidence: { controlStores: 0 } });
+  expect(fleet(7)('held_back')).toMatchObject({ method: 'held_back', verdict: 'not_enough_data', share: null });
+});
+
+test('rows of seconds, minutes on each side: two devices of which nothing else is known', () => {
+  const devices = ['d1', 'd2'].map((id) => ({ id, store: 's1' }));
+  const startMs = MONDAY_MS + 10.97 * HOUR_MS;
+  const swapMs = startMs + 300_000;
+  const rows = devices.flatMap(({ id }) =>
+    Array.from({ length: 60 }, (_, at): PlainRow => {
+      const inferences = 200 + ((at * 7) % 11);
+      return { device: id, atMs: startMs + at * 10_000, digest: at < 30 ? 'old' : 'new', hours: 1 / 360, idleJ: 100, aboveJ: inferences * (at < 30 ? 0.15 : 0.06) * (1 + ((at * 5) % 7) / 100), inferences };
+    }),
+  );
+  const query = queryOf(tableOf(devices, rows, 'row'), devices.map(({ id }) => update(id, swapMs)), { fromMs: MONDAY_MS, toMs: MONDAY_MS + 3 * DAY_MS, method: 'auto' }, { minHours: { value: 0.05, source: 't' } });
+  const { energy } = savingOf(prepareSavings(query), { kind: 'chain' });
+  const sum = (digest: string, of: (row: PlainRow) => number): number => rows.filter((row) => row.digest === digest).reduce((total, row) => total + of(row), 0);
+  const baseline = sum('new', (row) => row.idleJ) + (sum('old', (row) => row.aboveJ) / sum('old', (row) => row.inferences)) * sum('new', (row) => row.inferences);
+  expect(energy.share?.value).toBeCloseTo(1 - sum('new', (row) => row.idleJ + row.aboveJ) / baseline, 3);
+  expect(energy).toMatchObject({ verdict: 'proven', resampled: 'time_blocks', method: 'before_after' });
+});
+
 test('without energy above idle, joules go by inferences, and no part is told apart', () => {
   const { energy } = savingOf(ask(weeks('d1', [20, 10], { split: false })), { kind: 'device', id: 'd1' });
   // 36000 + 20 n to 36000 + 10 n with a mean of 1115 inferences an hour.
