@@ -68,6 +68,7 @@ const NOTES: Readonly<Record<string, (values: AdvisorNote['values']) => string>>
   'frames-share': ({ unit, share, recipe }) => `${unit} takes ${percentText(Number(share))} of the frames (${recipe}).`,
   'shared-by-stores': ({ stores }) => `One machine serves ${stores} stores; bringing the frames there is not counted.`,
   'with-host': ({ host }) => `With its host, ${host}.`,
+  'sizes-assumed': ({ sizes }) => `Reckoned with ${sizes}: the model leaves these sizes open.`,
   uncounted: ({ nodes }) => `${nodes} nodes could not be counted: it takes longer than this.`,
 };
 

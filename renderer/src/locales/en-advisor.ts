@@ -72,6 +72,7 @@ export const enAdvisor = {
     'frames-share': '{unit} takes {share} of the frames ({recipe}).',
     'shared-by-stores': 'One server for {stores} stores; bringing the frames there is not counted.',
     'with-host': 'Reckoned with its host, {host}.',
+    'sizes-assumed': 'Reckoned with {sizes}: the model leaves these sizes open.',
     uncounted: '{nodes} nodes could not be counted: it takes longer than this.',
   },
 };

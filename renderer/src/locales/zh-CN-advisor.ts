@@ -72,6 +72,7 @@ export const zhCNAdvisor = {
     'frames-share': '{unit} 承担 {share} 的帧（{recipe}）。',
     'shared-by-stores': '一台服务器供 {stores} 家门店使用；传送帧的费用未计。',
     'with-host': '与其主机 {host} 一并计算。',
+    'sizes-assumed': '按 {sizes} 计算：模型未固定这些尺寸。',
     uncounted: '{nodes} 个节点无法计数：实际更慢。',
   },
 };

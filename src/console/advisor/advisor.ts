@@ -5,13 +5,11 @@ import type { AdvisorAnswer, AdvisorInput, AdvisorNote, AdvisorOption } from '..
 import { advise } from '../../savings/advisor/advise.ts';
 import { calibrate, type Observation } from '../../savings/advisor/calibrate.ts';
 import { machineOf } from '../../savings/advisor/machine.ts';
-import { networkOf, type Network } from '../../savings/advisor/network.ts';
 import { observationOf, publishedObservations } from '../../savings/advisor/observe.ts';
 import { AS_IT_IS, formOf } from '../../savings/advisor/recipe-form.ts';
-import { modelGraph } from '../../engine/recipe/index.ts';
-import { withModelFile } from '../models/model-file.ts';
 import { nameOf, type ModelLibrary } from '../models/model-library.ts';
 import { listRecipes } from '../recipes.ts';
+import { readNetwork, type ReadNetwork } from './read-network.ts';
 import type { Store } from '../store/open-store.ts';
 import type { StoredReport } from '../store/reports-repository.ts';
 import { readDevices } from './measured-devices.ts';
@@ -28,14 +26,14 @@ const MOST_REPORTS = 40;
 const MOST_NETWORKS = 64;
 
 export function createAdvisor({ library, store }: { readonly library: ModelLibrary; readonly store: Pick<Store, 'reports' | 'telemetry' | 'fleet' | 'artifacts'> }): Advisor {
-  const networks = new Map<string, Promise<Network>>();
+  const networks = new Map<string, Promise<ReadNetwork>>();
 
   /** Of a model's content, so that a model that was rewritten is looked at again. */
-  function networkFor(modelId: string): Promise<Network> {
-    const { sha256 } = library.get(modelId).record;
+  function networkFor(modelId: string): Promise<ReadNetwork> {
+    const { sha256, name } = library.get(modelId).record;
     const known = networks.get(sha256);
     if (known) return known;
-    const found = library.graph(modelId).then(networkOf);
+    const found = library.pathOf(modelId).then((path) => readNetwork(path, name));
     networks.set(sha256, found);
     found.catch(() => networks.delete(sha256));
     const [oldest] = networks.keys();
@@ -49,7 +47,7 @@ export function createAdvisor({ library, store }: { readonly library: ModelLibra
     for (const { profileId, modelId, of = modelId, ...timed } of measured) {
       const profile = hardwareProfileOf(profileId);
       const machine = profile && machineOf(profile, hardwareProfiles);
-      const network = await networkFor(modelId).catch(() => undefined);
+      const network = (await networkFor(modelId).catch(() => undefined))?.network;
       const observation = machine && network && observationOf(machine, { ...timed, network, of, perS: null }, 'measured');
       if (observation) observations.push(observation);
       else missing++;
@@ -59,9 +57,9 @@ export function createAdvisor({ library, store }: { readonly library: ModelLibra
 
   return {
     async rank(input) {
-      const { record, facts } = library.get(input.modelId);
+      const { record } = library.get(input.modelId);
       requireKnown(input);
-      const network = await networkFor(record.id);
+      const read = await networkFor(record.id);
       const isQuantized = (id: string): boolean | undefined => {
         try {
           return library.get(id).facts.quantized;
@@ -73,24 +71,20 @@ export function createAdvisor({ library, store }: { readonly library: ModelLibra
       const onDevices = readDevices(store, isQuantized);
       const { observations, missing } = await observe([...inReports, ...onDevices, ...input.calibration]);
       const accuracies = accuracyByRecipe(store.reports.forModel(record.id), record.id);
-      const answer = answerFor({ id: record.id, of: record.origin.kind === 'optimized' ? record.origin.fromModelId : record.id, name: record.name, network, opset: facts.opset }, observations, missing, input);
+      const answer = answerFor({ id: record.id, of: record.origin.kind === 'optimized' ? record.origin.fromModelId : record.id, name: record.name, ...read }, observations, missing, input);
       return { ...answer, options: answer.options.map((option) => ({ ...option, accuracy: accuracies.get(option.recipe) ?? null })) };
     },
   };
 }
 
-interface AskedModel {
+interface AskedModel extends ReadNetwork {
   readonly id: string;
   /** Model that it was made from, or itself: what was measured on the one tells of the other. */
   readonly of: string;
   readonly name: string;
-  readonly network: Network;
-  readonly opset: number;
 }
 
-/** @throws BAD_GRAPH for a model in which nothing is computed */
-function answerFor({ id, of, name, network, opset }: AskedModel, observations: readonly Observation[], missing: number, input: AdvisorInput): AdvisorAnswer {
-  if (network.layers.length === 0) throw new EdgewiseError('BAD_GRAPH', `The model "${name}" has no layer that costs anything, so there is nothing to estimate.`, { hint: 'Choose a model that computes something.' });
+function answerFor({ id, of, name, network, opset, assumed }: AskedModel, observations: readonly Observation[], missing: number, input: AdvisorInput): AdvisorAnswer {
   const { options, refused } = advise({
     network,
     forms: network.quantized ? [AS_IT_IS] : listRecipes().map(({ recipe }) => formOf(recipe)),
@@ -106,7 +100,7 @@ function answerFor({ id, of, name, network, opset }: AskedModel, observations: r
     asked: input,
     options,
     refused,
-    notes: notesOn(observations.length, missing, input),
+    notes: [...notesOn(observations.length, missing, input), ...(assumed === '' ? [] : [{ code: 'sizes-assumed', values: { sizes: assumed } }])],
   };
 }
 
@@ -117,7 +111,8 @@ function answerFor({ id, of, name, network, opset }: AskedModel, observations: r
  */
 export async function adviseOnFile(path: string, input: AdvisorInput, measured: readonly MeasuredModel[]): Promise<AdvisorAnswer> {
   requireKnown(input);
-  const asked = await withModelFile(path, ({ model, facts }): AskedModel => ({ id: input.modelId, of: input.modelId, name: nameOf(path), network: networkOf(modelGraph(model)), opset: facts.opset }));
+  const name = nameOf(path);
+  const asked: AskedModel = { id: input.modelId, of: input.modelId, name, ...(await readNetwork(path, name)) };
   const observations = measured.flatMap(({ profileId, ...timed }) => {
     const profile = hardwareProfileOf(profileId);
     const machine = profile && machineOf(profile, hardwareProfiles);

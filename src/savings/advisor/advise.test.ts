@@ -96,7 +96,9 @@ describe('advice', () => {
   it('refuses a runtime that wants each dimension as a number, and keeps the others', () => {
     const { options, refused } = advise(ask({ network: { ...resNet, dynamic: true } }));
     expect(options.some(({ runtime }) => runtime === 'rknn')).toBe(false);
-    expect(options.find(({ profileId }) => profileId === 'rk3588')?.runtime).toBe('onnxruntime');
+    const board = options.find(({ profileId }) => profileId === 'rk3588');
+    expect(board?.runtime).toBe('onnxruntime');
+    expect(board?.notes, 'why its other unit is not used').toContainEqual({ code: 'dynamic-shapes', values: { runtime: 'RKNN-Toolkit2, RKNPU2' } });
     expect(refused.find(({ profileId }) => profileId === 'hailo-8')?.notes).toEqual([{ code: 'dynamic-shapes', values: { runtime: 'HailoRT, Dataflow Compiler' } }]);
   });
 

@@ -38,7 +38,7 @@ export function advise(question: Question): Advice {
     const { plans, refused: notes } = plansOf(machine, question);
     if (plans.length === 0) refused.push({ profileId: profile.id, profileName: profile.name, notes: distinct(notes) });
     else {
-      const found = optionsOf(machine, plans, question);
+      const found = optionsOf(machine, plans, question).map((option) => ({ ...option, notes: [...option.notes, ...distinct(notes)] }));
       options.push(...found);
       if (found.length === 0) refused.push({ profileId: profile.id, profileName: profile.name, notes: [{ code: 'too-slow', values: { limitMs: question.maxLatencyMs ?? 0 } }] });
     }
