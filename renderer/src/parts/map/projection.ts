@@ -15,7 +15,7 @@ const MOST_LATITUDE = 85;
 export const MIN_SCALE = 200;
 export const MAX_SCALE = 400_000;
 /** Around the stores that are furthest out, px. */
-const MARGIN = 36;
+const MARGIN = 48;
 /** A single store is shown with its surroundings, some 400 km. */
 const LEAST_SPAN = 0.01;
 
