@@ -12,7 +12,7 @@ import type { ResampledUnit } from '../../contract/records/savings.ts';
 import type { Cohort, SavingsPanel } from './panel.ts';
 import type { Pair } from './sides.ts';
 import { bootstrapErrors, influenceStratum, studentAt975, varianceOf, type RatioStratum } from './statistics.ts';
-import { blockInfluence, freedomOf, memoryOf, sharedByAll, varianceFactor } from './time-blocks.ts';
+import { blockInfluence, freedomOf, memoryOf, sharedByAll, trendOf, varianceFactor } from './time-blocks.ts';
 
 const LEAST_STORES = 8;
 const LEAST_BLOCKS = 5;
@@ -79,7 +79,8 @@ export function logRatio(panel: SavingsPanel, pairs: readonly Pair[], seed: numb
   const factor = varianceFactor(memoryOf(panel), length);
   // Blocks that are alike tell less of their own scatter, too.
   const wider = Math.sqrt(factor) * (studentAt975(freedomOf(length, factor)) / studentAt975(freedomOf(length, 1)));
-  return { value, ci95: interval({ low: low * wider, high: high * wider }), resampled: 'time_blocks' };
+  const season = 1.96 * trendOf(panel);
+  return { value, ci95: interval({ low: -Math.hypot(low * wider, season), high: Math.hypot(high * wider, season) }), resampled: 'time_blocks' };
 }
 
 /** Stores held back, in parts of all of them: what each adds to the change, in the cohorts by the share that the updated stores have in them. */

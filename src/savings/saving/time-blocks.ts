@@ -11,10 +11,14 @@ import { varianceOf, type Stratum } from './statistics.ts';
 
 /** A memory that long leaves nothing to tell apart from a change. */
 const MOST_MEMORY = 0.9;
+/** Standard errors from 0 from which on a trend is taken for one. */
+const SEEN = 2;
 
 export interface BlockStrata {
   readonly before: Stratum;
   readonly after: Stratum;
+  /** Each block that counts: when, in blocks, which side, its share of the side's time, and how far its logarithm is off the side's mean. */
+  readonly levels: readonly { readonly at: number; readonly updated: boolean; readonly weight: number; readonly level: number }[];
 }
 
 /** What each block of time moves the estimate by, devices together. Blocks without a row do not count. */
@@ -22,25 +26,61 @@ export function blockInfluence(panel: SavingsPanel, pairs: readonly Pair[], opti
   const count = panel.blocks.count;
   const before = new Float64Array(count);
   const after = new Float64Array(count);
-  const has = { before: new Uint8Array(count), after: new Uint8Array(count) };
+  const ms = { before: new Float64Array(count), after: new Float64Array(count) };
   for (const pair of pairs) {
     const idleW = pair.before.idleJ / pair.before.ms;
     const each = pair.before.aboveJ / pair.before.inferences;
     for (let block = 0; block < count; block++) {
       const was = blockOf(pair.before, block);
       if (was[0] > 0) {
-        has.before[block] = 1;
+        ms.before[block] = (ms.before[block] ?? 0) + was[0];
         const moved = (pair.after.ms * (was[2] - idleW * was[0])) / pair.before.ms + (pair.after.inferences * (was[3] - each * was[1])) / pair.before.inferences;
         before[block] = (before[block] ?? 0) - moved / baselineJ;
       }
       const is = blockOf(pair.after, block);
       if (is[0] > 0) {
-        has.after[block] = 1;
+        ms.after[block] = (ms.after[block] ?? 0) + is[0];
         after[block] = (after[block] ?? 0) + (is[2] + is[3]) / optimizedJ - (idleW * is[0] + each * is[1]) / baselineJ;
       }
     }
   }
-  return { before: before.filter((_, at) => has.before[at] === 1), after: after.filter((_, at) => has.after[at] === 1) };
+  const counts = (side: 'before' | 'after') => (_: number, at: number): boolean => (ms[side][at] ?? 0) > 0;
+  const whole = { before: ms.before.reduce((sum, each) => sum + each, 0), after: ms.after.reduce((sum, each) => sum + each, 0) };
+  const levels = (['before', 'after'] as const).flatMap((side) =>
+    [...ms[side].keys()].flatMap((at) => {
+      const weight = (ms[side][at] ?? 0) / whole[side];
+      return weight > 0 ? [{ at, updated: side === 'after', weight, level: side === 'after' ? (after[at] ?? 0) / weight : -(before[at] ?? 0) / weight }] : [];
+    }),
+  );
+  return { before: before.filter(counts('before')), after: after.filter(counts('after')), levels };
+}
+
+const trends = new WeakMap<SavingsPanel, number>();
+
+/**
+ * How far a straight trend over all updated stores, seen on either side by itself, would move the one side from the other: a season, which before and
+ * after alone cannot tell from the update. 0 where none is to be seen. It widens the interval and does not move the estimate: trends end.
+ */
+export function trendOf(panel: SavingsPanel): number {
+  const known = trends.get(panel);
+  if (known !== undefined) return known;
+  const pairs = [...panel.pairs.values()].filter((pair) => pair.leftOut === null);
+  const { levels } = blockInfluence(panel, pairs, total(pairs, 'optimizedJ'), total(pairs, 'baselineJ'));
+  const centre = (updated: boolean): number => levels.reduce((sum, each) => sum + (each.updated === updated ? each.weight * each.at : 0), 0);
+  const [before, after] = [centre(false), centre(true)];
+  const off = (each: (typeof levels)[number]): number => each.at - (each.updated ? after : before);
+  let [across, along] = [0, 0];
+  for (const each of levels) {
+    across += each.weight * off(each) * each.level;
+    along += each.weight * off(each) ** 2;
+  }
+  const slope = along > 0 ? across / along : 0;
+  const freedom = levels.length - 3;
+  const left = levels.reduce((sum, each) => sum + each.weight * (each.level - slope * off(each)) ** 2, 0);
+  const seen = freedom > 0 && slope ** 2 * along > SEEN ** 2 * (left / freedom);
+  const found = seen ? slope * (after - before) : 0;
+  trends.set(panel, found);
+  return found;
 }
 
 const memories = new WeakMap<SavingsPanel, number>();
@@ -142,5 +182,5 @@ export function sharedByAll(panel: SavingsPanel, stores: readonly (readonly Pair
     own += varianceOf(mine.before) + varianceOf(mine.after);
   }
   const factor = varianceFactor(correlation([before, after]), length);
-  return { sd: Math.sqrt(factor * Math.max(0, varianceOf(before) + varianceOf(after) - own)), freedom: freedomOf(length, factor) };
+  return { sd: Math.sqrt(factor * Math.max(0, varianceOf(before) + varianceOf(after) - own) + trendOf(panel) ** 2), freedom: freedomOf(length, factor) };
 }
