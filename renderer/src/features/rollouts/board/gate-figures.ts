@@ -34,7 +34,7 @@ export function gateFigures(gates: readonly FleetGate[], devices: readonly Pick<
 }
 
 function spreadOf(values: readonly number[]): GateFigures['spread'] {
-  const sorted = [...values].sort((a, b) => a - b);
+  const sorted = Float64Array.from(values).sort();
   const at = (share: number): number => sorted[Math.round(share * (sorted.length - 1))] ?? 0;
   return sorted.length === 0 ? null : { low: at(0.05), median: at(0.5), high: at(0.95) };
 }

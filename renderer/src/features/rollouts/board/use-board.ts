@@ -20,8 +20,8 @@ export function useBoard(id: Ref<string>) {
   let auditTimer: ReturnType<typeof setTimeout> | undefined;
 
   const summary = computed(() => rollouts.byId[id.value] ?? null);
-  /** In the order of the plan, which never changes. */
-  const devices = computed(() => [...byId.value.values()].sort((a, b) => a.order - b.order));
+  /** In the order of the plan, which never changes: who joins later comes last. */
+  const devices = computed(() => [...byId.value.values()]);
 
   async function load(): Promise<void> {
     const own = ++run;
@@ -29,7 +29,7 @@ export function useBoard(id: Ref<string>) {
       const [found, rows] = await Promise.all([api.invoke('rollouts.get', { id: id.value }), api.invoke('rollouts.devices', { id: id.value })]);
       if (own !== run) return;
       rollouts.keep(found);
-      byId.value = new Map(rows.map((row) => [row.deviceId, row]));
+      byId.value = new Map(rows.toSorted((a, b) => a.order - b.order).map((row) => [row.deviceId, row]));
       loaded.value = true;
       error.value = null;
       // Where all or none are simulated the summary says it; a mixed fleet is asked once.
