@@ -44,6 +44,8 @@ export interface SavingsPanel {
   readonly cohortOf: ReadonlyMap<number, Cohort>;
   /** Of the period, all rows: for prices. */
   readonly ledger: Ledger;
+  /** End of the period, or of what is known of it. */
+  readonly knownToMs: number;
 }
 
 /** One pass over the table. Answers are the same for the same query, in whatever order rows and updates were given. */
@@ -67,7 +69,7 @@ export function prepareSavings(query: SavingsQuery): SavingsPanel {
     pairs.set(device, pairOf(table, device, window, blocks, limits));
   }
   const { method, cohortOf } = controlsOf(query, updates, (device, window) => pairOf(table, device, window, NO_BLOCKS, limits));
-  return { query, method, blocks, pairs, updates, windows, cohortOf, ledger: ledgerOf(table, assumptions, query.fromMs, query.toMs) };
+  return { query, method, blocks, pairs, updates, windows, cohortOf, ledger: ledgerOf(table, assumptions, query.fromMs, query.toMs), knownToMs: Math.min(query.toMs, extentOf(table)[1]) };
 }
 
 /** `auto` falls back to before and after where any device would be without stores to hold it against. */
@@ -146,14 +148,14 @@ function blocksOf({ table, updates, baselineMs, fromMs, toMs }: SavingsQuery): B
   return { originMs, lengthMs, count: Math.max(1, Math.min(MOST_BLOCKS, Math.ceil((endMs - originMs) / lengthMs))) };
 }
 
-/** First row's begin and last row's end, about. */
-function extentOf({ atMs, first, devices }: FigureTable): readonly [number, number] {
+/** First row's begin and last row's end. */
+function extentOf({ atMs, first, devices, span, columns }: FigureTable): readonly [number, number] {
   let [least, most] = [Infinity, -Infinity];
   for (let device = 0; device < devices.length; device++) {
     const [begin, end] = [first[device] ?? 0, first[device + 1] ?? 0];
     if (begin === end) continue;
     least = Math.min(least, atMs[begin] ?? Infinity);
-    most = Math.max(most, atMs[end - 1] ?? -Infinity);
+    most = Math.max(most, (atMs[end - 1] ?? -Infinity) + (span === 'day' ? DAY_MS : span === 'hour' ? HOUR_MS : (columns.durationMs[end - 1] ?? 0)));
   }
-  return least > most ? [0, 0] : [least, most + 1];
+  return least > most ? [0, 0] : [least, most];
 }

@@ -1,5 +1,5 @@
 /** The answer for a scope: what was measured, what it was worth, part by part, and what it rests on. */
-import { isoDay } from '../../base/local-time.ts';
+import { dayOfIso, isoDay } from '../../base/local-time.ts';
 import type { CapacityDecision, CostParts, EnergySaving, Estimate, SavingEvidence, SavingResult, SavingScope, SavingVerdict } from '../../contract/records/savings.ts';
 import { costOf, groupKey, nameOf, ratio, scopeOf, type GroupBy } from '../cost/ledger.ts';
 import { capitalPerDay, gridOf } from '../cost/prices.ts';
@@ -62,8 +62,8 @@ function resultOf(panel: SavingsPanel, scope: SavingScope, all: readonly Pair[])
   return {
     scope,
     name: nameOf(table, scope),
-    fromDay: isoDay(Math.floor(fromMs / DAY_MS)),
-    toDay: isoDay(Math.ceil(toMs / DAY_MS) - 1),
+    fromDay: isoDay(dayOf(fromMs)),
+    toDay: isoDay(Math.max(dayOf(fromMs), dayOf(toMs) - 1)),
     deviceDays,
     energy,
     baseline,
@@ -207,16 +207,19 @@ function totalShareOf(cash: Estimate | null, otherCny: number, optimizedTotalCny
   return { value: at(cash.value), ci95: cash.ci95 && [at(cash.ci95[0]), at(cash.ci95[1])] };
 }
 
-/** Decisions that fall into the scope and the period, with what the devices would have cost in it. */
-function decisionsIn({ query: { decisions, assumptions, table, fromMs, toMs } }: SavingsPanel, scope: SavingScope): readonly { readonly id: string; readonly cny: number }[] {
+/** The day that begins next to a moment: periods begin and end at midnight of the stores, which is some hours off that of UTC. */
+const dayOf = (ms: number): number => Math.round(ms / DAY_MS);
+
+/** Decisions that fall into the scope and the period, with what the devices would have cost in it, as far as anything is known of it. */
+function decisionsIn({ query: { decisions, assumptions, table, fromMs }, knownToMs }: SavingsPanel, scope: SavingScope): readonly { readonly id: string; readonly cny: number }[] {
   if (scope.kind === 'device' || decisions.length === 0) return [];
   const stores = new Map(table.stores.map((store) => [store.id, store]));
   return decisions.flatMap((decision) => {
     const store = stores.get(decision.storeId);
     if (!store || (scope.kind === 'store' && store.id !== scope.id) || (scope.kind === 'region' && store.region !== scope.id)) return [];
-    const from = Math.max(fromMs, Date.parse(decision.fromDay));
-    const to = Math.min(toMs, decision.toDay === null ? Infinity : Date.parse(decision.toDay) + DAY_MS);
-    const days = Math.max(0, to - from) / DAY_MS;
+    const from = Math.max(dayOf(fromMs), dayOfIso(decision.fromDay));
+    const to = Math.min(dayOf(knownToMs), decision.toDay === null ? Infinity : dayOfIso(decision.toDay) + 1);
+    const days = Math.max(0, to - from);
     const cny = devicesOf(decision) * days * capitalPerDay(assumptions, { class: decision.deviceClass, workload: '' }).cny;
     return cny > 0 ? [{ id: decision.id, cny }] : [];
   });

@@ -121,6 +121,18 @@ test('freed capacity is money by a decision only, and whole devices only', () =>
   expect(steps.find((step) => step.cause === 'idle')?.cny).toBeCloseTo(0, 9);
 });
 
+test('a decision counts from its day by the clock of the stores, and no longer than anything is known', () => {
+  const decision = { id: 'c1', kind: 'devices_removed', storeId: 's1', deviceClass: 'edge-box', count: 1, camerasPerDevice: null, fromDay: '2026-03-12', toDay: null, by: 'a manager', note: '' } as const;
+  const ahead = 8 * HOUR_MS;
+  const rows = weeks('d1', [20, 10]).map((row) => ({ ...row, atMs: row.atMs - ahead }));
+  const worth = (moreDays: number) => {
+    const query = queryOf(tableOf(BOX, rows, 'hour', 'Asia/Shanghai'), [update('d1', atMs - ahead)], { decisions: [decision], fromMs: atMs - ahead, toMs: toMs + moreDays * DAY_MS - ahead });
+    return savingOf(prepareSavings(query), { kind: 'store', id: 's1' });
+  };
+  expect(worth(0)).toMatchObject({ fromDay: '2026-03-09', toDay: '2026-03-15', capacityCny: expect.closeTo((4 * 2000) / 1461, 9) });
+  expect(worth(20)).toMatchObject({ toDay: '2026-04-04', capacityCny: expect.closeTo((4 * 2000) / 1461, 9) });
+});
+
 test('energy alone does not reach 25 %: the capital is the larger part', () => {
   // Electricity for nothing after the update.
   const result = savingOf(ask(weeks('d1', [20, 0]).map((row, at) => (at < 168 ? row : { ...row, idleJ: 1 }))), { kind: 'chain' });
