@@ -12,7 +12,7 @@ import { findEntries } from '../processes/entries.ts';
 import { listRecipes } from '../recipes.ts';
 import type { StoredReport } from '../store/reports-repository.ts';
 import { sampleReport } from '../testing/sample-report.ts';
-import { writeSmallModel } from '../testing/small-model.ts';
+import { writePictures, writeSmallModel } from '../testing/small-model.ts';
 import { measuredInReports, profileLike } from './measured.ts';
 
 let root: string;
@@ -63,6 +63,21 @@ describe('advisor.rank', () => {
     expect((after?.latencyMs.high ?? 0) / (after?.latencyMs.low ?? 1)).toBeLessThan((before?.latencyMs.high ?? 0) / (before?.latencyMs.low ?? 1) / 2);
     expect(Math.abs((after?.latencyMs.value ?? 0) / ms - 1)).toBeLessThan(0.15);
   });
+
+  test('what an optimization measured here is evidence for the machine that it is said to be, and its accuracy is shown', async () => {
+    const modelId = await smallModel();
+    await writePictures(join(root, 'pictures'), 12);
+    const { id } = await call('optimize.start', { modelId, recipe: 'simplify', dataPath: join(root, 'pictures') });
+    await expect.poll(async () => (await call('jobs.get', { id })).state, { timeout: 60_000, interval: 50 }).toBe('succeeded');
+    const answer = await call('advisor.rank', { modelId, framesPerS: 10, thisMachine: 'x86-n100' });
+    expect(answer.notes).toEqual([{ code: 'calibrated', values: { times: 2, profile: 'x86-n100' } }]);
+    const float = answer.options.find(({ profileId, recipe }) => profileId === 'x86-n100' && recipe === 'simplify');
+    expect(float?.calibration).toMatchObject({ from: 'itself', times: 2 });
+    const [entry] = await call('reports.forModel', { modelId });
+    expect(float?.accuracy).toEqual({ before: entry?.report.accuracy?.before.top1, after: entry?.report.accuracy?.after.top1, samples: entry?.report.accuracy?.after.samples, reportId: entry?.id });
+    // Left out where the reports are for no profile.
+    expect((await call('advisor.rank', { modelId, framesPerS: 10, thisMachine: null })).notes[0]?.code).toBe('not-calibrated');
+  }, 90_000);
 
   test('what is not known is named', async () => {
     const modelId = await smallModel();
