@@ -265,7 +265,6 @@ export const whatIfResult = z.object({ baseline: costParts, optimized: costParts
 export type TariffPlan = z.infer<typeof tariffPlan>;
 export type GridEntry = z.infer<typeof gridEntry>;
 export type HardwareCost = z.infer<typeof hardwareCost>;
-export type ServiceUse = z.infer<typeof serviceUse>;
 export type SavingsAssumptions = z.infer<typeof savingsAssumptions>;
 export type CapacityDecision = z.infer<typeof capacityDecision>;
 export type SavingScope = z.infer<typeof savingScope>;
