@@ -4,7 +4,7 @@ import type { Page } from '@playwright/test';
 import { expectAccessible } from './support/accessibility.ts';
 import { callRoute } from './support/call-route.ts';
 import { expect, test } from './support/host.ts';
-import { openModel, sample } from './support/steps.ts';
+import { openModel, optimizeSample, sample } from './support/steps.ts';
 
 /** Six devices in three stores, each with the sample as their work. */
 async function startFleet(page: Page): Promise<void> {
@@ -132,6 +132,47 @@ test('a person pauses, resumes, stops and rolls back; what does harm wants the n
   await dialog.getByLabel('Type its name to confirm:').fill('held flow');
   await dialog.getByRole('button', { name: 'Roll back', exact: true }).click();
   await expect(page.getByText('Rolled back', { exact: true })).toBeVisible({ timeout: 40_000 });
+});
+
+test('a slower version is refused by the gate of its canary, and nobody approves his own rollout', async ({ host: { page } }) => {
+  test.setTimeout(240_000);
+  await optimizeSample(page);
+  await callRoute(page, 'settings.set', { personName: 'Ann Lee' });
+  await startFleet(page);
+  const models = await callRoute(page, 'models.list', {});
+  for (const of of [models.find(({ name }) => name.includes('int8')), models.find(({ name }) => !name.includes('int8'))]) {
+    await callRoute(page, 'artifacts.publish', { modelId: of?.id ?? '', artifact: 'flow', workload: 'customer-flow', deviceClasses: [], hardware: ['linux-x64'], validForDays: 30 });
+  }
+  const { id } = await aRollout(page);
+  await callRoute(page, 'rollouts.act', { id, action: 'submit', by: 'Ann Lee', note: '', confirm: null });
+  await expect.poll(async () => (await callRoute(page, 'rollouts.get', { id })).rollout.state, { timeout: 60_000 }).toBe('finished');
+
+  await go(page, '/rollouts/new?step=how&artifact=flow&filter=workload = customer-flow');
+  // All of them run something by now: the gate on latency is required.
+  await expect(page.getByRole('group', { name: 'p95 latency' }).getByRole('checkbox', { name: 'required' })).toBeChecked();
+  await page.getByRole('group', { name: 'Change over' }).getByText('At any time').click();
+  await page.getByRole('group', { name: 'Then' }).getByText('Pause', { exact: true }).first().click();
+  await page.getByRole('switch', { name: 'Second person' }).click();
+  await page.getByRole('link', { name: /Check/ }).click();
+  await expect(page.getByText('p95 latency of a device rises by more than 10 % over its own before; from 100 samples, has to be measured.')).toBeVisible();
+  await page.getByRole('button', { name: 'Create and submit for approval' }).click();
+  await expect(page.getByText('Another person than its author has to approve it.')).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Approve' })).toBeDisabled();
+  await callRoute(page, 'settings.set', { personName: 'Bo Chen' });
+  await page.getByRole('button', { name: 'Approve' }).click();
+  await expectAccessible(page, 'a dialog with a note');
+  await page.getByRole('dialog').getByLabel(/^Note/).fill('looked at with Ann');
+  await page.getByRole('dialog').getByRole('button', { name: 'Approve' }).click();
+
+  await expect(page.getByText('Too many failures. 1 of 1 failed or timed out or refused, limit 10 %')).toBeVisible({ timeout: 90_000 });
+  const gates = page.getByRole('region', { name: 'Gates' });
+  await expect(gates.getByRole('row', { name: /p95 latency/ })).toContainText('1 miss it');
+  await expect(gates.getByText('From the benchmark on 1 device.')).toBeVisible();
+  await expect(gates.getByText('sim', { exact: false }).last()).toBeVisible();
+  await expect(page.getByRole('row', { name: /Refused/ })).toContainText('Gate missed: p95 latency');
+  await expect(page.getByRole('button', { name: 'Resume', exact: true })).toBeHidden();
+  await page.getByText('Audit', { exact: true }).click();
+  await expect(page.getByRole('row', { name: /Bo Chen Rollout approve_by_other .* looked at with Ann/ })).toBeVisible();
 });
 
 test('every page in both themes, and once in Chinese, holds up to axe', async ({ host: { page } }) => {
