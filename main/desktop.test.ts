@@ -105,6 +105,12 @@ describe('the start', () => {
     expect(electron.windows).toEqual([]);
   });
 
+  it('prints reports by itself, from its own protocol', async () => {
+    await opened();
+    expect(new TextDecoder().decode(await given?.printer?.print('<p></p>'))).toBe('%PDF-');
+    expect(electron.printed).toEqual([expect.stringMatching(/^app:\/\/edgewise\/print\/[0-9a-f-]{36}$/)]);
+  });
+
   it('opens one window on the page, over a locked session', async () => {
     const window = await opened();
     expect(window.url).toBe('app://edgewise/');

@@ -13,6 +13,7 @@ import { mountRouter } from './ipc/mount-router.ts';
 import { labelsOf, languageOf, type Labels } from './labels.ts';
 import { menuTemplate } from './menu/menu.ts';
 import type { UtilityChildPort } from './processes/electron-process-ports.ts';
+import { createPagePrinter } from './print/page-printer.ts';
 import { createUtilityHost } from './processes/utility-host.ts';
 import { createAppProtocol } from './protocol/app-protocol.ts';
 import { readPageFiles } from './protocol/page-files.ts';
@@ -114,7 +115,9 @@ export function startDesktop<W extends WindowPort, P, C extends UtilityChildPort
   const open = async (): Promise<void> => {
     lockSession(electron.defaultSession(), devTools);
     const files = readPageFiles(options.pageFolder);
+    const printer = createPagePrinter(() => electron.createPrintWindow());
     const opened = await options.createConsole({
+      printer,
       dataFolder: options.dataFolder,
       processHost: createUtilityHost({ platform: electron.utility, inferenceChild: options.entries.inferenceChild }),
       entries: options.entries,
@@ -126,7 +129,7 @@ export function startDesktop<W extends WindowPort, P, C extends UtilityChildPort
     });
     console = opened;
     if (quitting) return opened.close();
-    electron.protocol.handle(APP_SCHEME, createAppProtocol(files, opened));
+    electron.protocol.handle(APP_SCHEME, createAppProtocol(files, opened, (path) => printer.page(path)));
     mountRouter({ ipcMain: electron.ipcMain, router: opened.router, events: opened.events, page: () => page()?.webContents });
     applySettings(await storedSettings(opened));
     opened.events.subscribe((event) => {

@@ -42,6 +42,14 @@ export function realElectron(): ElectronPorts<BrowserWindow, MessagePortMain, Ut
       },
     },
     createWindow: (options) => new BrowserWindow(options),
+    createPrintWindow() {
+      const window = new BrowserWindow({ show: false, webPreferences: { javascript: false, sandbox: true, contextIsolation: true, nodeIntegration: false, webSecurity: true, webviewTag: false, spellcheck: false, devTools: false } });
+      return {
+        loadURL: (url) => window.loadURL(url),
+        printToPdf: () => window.webContents.printToPDF({ preferCSSPageSize: true, printBackground: true }),
+        destroy: () => window.destroy(),
+      };
+    },
     setMenu: (template) => Menu.setApplicationMenu(Menu.buildFromTemplate(template)),
     defaultSession: () => session.defaultSession,
     workAreas: () => screen.getAllDisplays().map((display) => display.workArea),

@@ -6,6 +6,7 @@ import type { BrowserWindowConstructorOptions, CustomScheme, MenuItemConstructor
 import type { DialogPort } from './dialogs.ts';
 import type { IpcMainPort, PagePort } from './ipc/mount-router.ts';
 import type { UtilityChildPort, UtilityPlatform } from './processes/electron-process-ports.ts';
+import type { PrintWindowPort } from './print/page-printer.ts';
 import type { PageRequest } from './protocol/app-protocol.ts';
 import type { ContentsPort, SessionPort, SwitchPort } from './security/lockdown.ts';
 import type { CrashingContents } from './window/crash-recovery.ts';
@@ -58,6 +59,8 @@ export interface ElectronPorts<W extends WindowPort = WindowPort, P = unknown, C
   readonly nativeTheme: { themeSource: 'system' | 'light' | 'dark'; readonly shouldUseDarkColors: boolean };
   readonly utility: UtilityPlatform<P, C>;
   createWindow(options: BrowserWindowConstructorOptions): W;
+  /** Never shown, without script: for printing. */
+  createPrintWindow(): PrintWindowPort;
   setMenu(template: MenuItemConstructorOptions[]): void;
   /** The session of the window; only once the app is ready. */
   defaultSession(): SessionPort;

@@ -45,7 +45,7 @@ beforeAll(() => {
     },
     reportFile: (_id, kind) => ({ name: `report.${kind}`, text: kind === 'json' ? '{}' : '<p>' }),
   };
-  handle = createAppProtocol(readPageFiles(page), console);
+  handle = createAppProtocol(readPageFiles(page), console, () => undefined);
 });
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -17,13 +17,18 @@ export interface PageRequest {
 const STATUS: Partial<Record<ErrorCode, number>> = { NOT_FOUND: 404, FILE_NOT_FOUND: 404, TOO_LARGE: 413, FORBIDDEN: 403, BAD_REQUEST: 400, DISK_FULL: 507 };
 const JSON_TYPE = 'application/json; charset=utf-8';
 
-/** @returns the handler for Electron's `protocol.handle`; it never throws */
-export function createAppProtocol(files: ReadonlyMap<string, PageFile>, console: FileConsole): (request: PageRequest) => Promise<Response> {
+/** A report is a page of its own: no script, nothing fetched, its style in it. */
+const PRINT_POLICY = "default-src 'none'; style-src 'unsafe-inline'";
+
+/** @param printed reports that are being printed, by path @returns the handler for Electron's `protocol.handle`; it never throws */
+export function createAppProtocol(files: ReadonlyMap<string, PageFile>, console: FileConsole, printed: (path: string) => string | undefined): (request: PageRequest) => Promise<Response> {
   return async (request) => {
     const url = parseAppUrl(request.url);
     if (url === undefined) return empty(404);
     if (request.initiatorOrigin !== undefined && request.initiatorOrigin !== APP_ORIGIN) return empty(403);
     try {
+      const report = printed(url.pathname);
+      if (report !== undefined) return answer(200, report, { 'Content-Type': 'text/html; charset=utf-8', 'Content-Security-Policy': PRINT_POLICY });
       return await answerTo(request, url.pathname, files, console);
     } catch (thrown) {
       const error = toEdgewiseError(thrown);

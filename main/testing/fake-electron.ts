@@ -233,6 +233,8 @@ export interface FakeElectron extends ElectronPorts<FakeWindow, FakePort, FakeUt
   readonly external: string[];
   readonly folders: string[];
   readonly notices: string[];
+  /** Addresses that were printed. */
+  readonly printed: string[];
   readonly errorBoxes: string[];
   readonly questions: MessageBoxOptions[];
   readonly fileDialogs: (OpenDialogOptions | SaveDialogOptions)[];
@@ -257,6 +259,7 @@ export function fakeElectron(programs: Readonly<Record<string, Program>> = {}): 
     external: [],
     folders: [],
     notices: [],
+    printed: [],
     errorBoxes: [],
     questions: [],
     fileDialogs: [],
@@ -291,6 +294,14 @@ export function fakeElectron(programs: Readonly<Record<string, Program>> = {}): 
       fake.windows.push(window);
       return window;
     },
+    createPrintWindow: () => ({
+      loadURL: (url) => {
+        fake.printed.push(url);
+        return Promise.resolve();
+      },
+      printToPdf: () => Promise.resolve(new TextEncoder().encode('%PDF-')),
+      destroy: () => {},
+    }),
     setMenu: (template) => void fake.menus.push(template),
     defaultSession: () => fake.session,
     workAreas: () => [{ x: 0, y: 0, width: 1920, height: 1080 }],

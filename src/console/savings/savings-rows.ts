@@ -118,6 +118,7 @@ export function evidenceRows({ panel, table }: OpenPanel, deviceId: string): Evi
       side: before.has(at) ? 'before' : after.has(at) ? 'after' : 'left_out',
       fromMs: table.atMs[at] ?? 0, durationMs: columns.durationMs[at] ?? 0, digest: table.digests[table.digest[at] ?? 0] ?? '', rows: columns.rows[at] ?? 0, inferences: columns.inferences[at] ?? 0,
       energyJ: energyMs > 0 ? (columns.energyJ[at] ?? 0) : null,
+      aboveIdleJ: (columns.aboveIdleMs[at] ?? 0) > 0 ? (columns.aboveIdleJ[at] ?? 0) : null,
       joulesPerInference: energyInferences > 0 ? (columns.energyJ[at] ?? 0) / energyInferences : null,
       latencyP95Ms: (columns.latencyInferences[at] ?? 0) > 0 ? (columns.latencyP95Weighted[at] ?? 0) / (columns.latencyInferences[at] ?? 1) : null,
       accuracy: (columns.accuracySamples[at] ?? 0) > 0 ? (columns.accuracyRight[at] ?? 0) / (columns.accuracySamples[at] ?? 1) : null,

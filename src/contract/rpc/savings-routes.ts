@@ -93,6 +93,7 @@ export const evidenceRow = z.object({
   rows: z.number(),
   inferences: z.number(),
   energyJ: z.number().nullable(),
+  aboveIdleJ: z.number().nullable(),
   joulesPerInference: z.number().nullable(),
   latencyP95Ms: z.number().nullable(),
   accuracy: z.number().nullable(),
