@@ -7,7 +7,7 @@ import type { Network } from './network.ts';
 import { floatRate, partsOf, placed, plansOf, rateOf, type Level, type Plan, type PlanQuestion } from './plans.ts';
 import type { Placed } from './place.ts';
 
-export interface Question extends PlanQuestion {
+export interface Question extends Omit<PlanQuestion, 'enoughPerS'> {
   readonly profiles: readonly HardwareProfile[];
   readonly demand: Demand;
   /** Answers that take longer are no answers. */
@@ -35,7 +35,7 @@ export function advise(question: Question): Advice {
   for (const profile of question.profiles) {
     const machine = machineOf(profile, question.profiles);
     if (machine === undefined) continue;
-    const { plans, refused: notes } = plansOf(machine, question);
+    const { plans, refused: notes } = plansOf(machine, { ...question, enoughPerS: enoughPerS(profile, question) });
     if (plans.length === 0) refused.push({ profileId: profile.id, profileName: profile.name, notes: distinct(notes) });
     else {
       const found = optionsOf(machine, plans, question).map((option) => ({ ...option, notes: [...option.notes, ...distinct(notes)] }));
@@ -44,6 +44,16 @@ export function advise(question: Question): Advice {
     }
   }
   return { options: options.toSorted(byCost), refused };
+}
+
+/** Beyond it a second unit saves no device; where answers have to be quick, a cut may help all the same. */
+function enoughPerS({ class: kind }: HardwareProfile, { demand, maxLatencyMs }: Question): number {
+  const { framesPerS, headroom, stores } = demand;
+  return maxLatencyMs === undefined ? (framesPerS * (sharedByStores(kind) ? stores : 1)) / headroom : Number.POSITIVE_INFINITY;
+}
+
+function sharedByStores(kind: HardwareProfile['class']): boolean {
+  return kind === 'gpu-card';
 }
 
 function byCost(a: AdvisorOption, b: AdvisorOption): number {
@@ -56,8 +66,8 @@ function optionsOf(machine: Machine, plans: readonly Plan[], question: Question)
   const rates = new Map(plans.map((plan) => [plan, rateOf(placed(network, plan))]));
   const rate = (plan: Plan): number => rates.get(plan) ?? 0;
   const single = Math.max(...plans.filter(({ placement }) => placement === 'one' || placement === 'fallback').map(rate));
-  const float = floatRate(machine, question);
-  const candidates: Candidate[] = [...plans.map((plan) => ({ plans: [plan], placement: plan.placement })), ...sharing(plans, rate)];
+  const float = floatRate(machine, { ...question, enoughPerS: 0 });
+  const candidates: Candidate[] = [...plans.map((plan) => ({ plans: [plan], placement: plan.placement })), ...(single >= enoughPerS(machine.profile, question) ? [] : sharing(plans, rate))];
   const answers = candidates.map((candidate) => answer(machine, candidate, question, single, float)).filter(({ latencyMs }) => latencyMs.value <= (question.maxLatencyMs ?? Number.POSITIVE_INFINITY)).toSorted(byCost);
   const isPlain = ({ placement }: AdvisorOption): boolean => placement === 'one' || placement === 'fallback';
   const fewest = Math.min(...answers.filter(isPlain).map(({ devices }) => devices.value));
@@ -88,7 +98,7 @@ function used({ members, chosen }: Plan): string[] {
 function answer(machine: Machine, { plans, placement }: Candidate, { network, demand }: Question, single: number, float: number): AdvisorOption {
   const [main] = plans as [Plan, ...Plan[]];
   const { profile } = machine;
-  const device: DeviceFigures = { idleW: machine.idleW, priceCny: machine.priceCny, shared: profile.class === 'gpu-card' };
+  const device: DeviceFigures = { idleW: machine.idleW, priceCny: machine.priceCny, shared: sharedByStores(profile.class) };
   const speeds = LEVELS.map((level) => speedOf(machine, network, plans, level));
   const costs = speeds.map((speed) => costOf(speed, device, demand));
   const of = (pick: (cost: Cost) => number | null) => intervalOf(costs.map(pick));

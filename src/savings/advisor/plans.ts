@@ -38,12 +38,18 @@ export interface PlanQuestion {
   readonly networkOf: string;
   readonly calibration: Calibration;
   readonly opset: number | null;
+  /** Frames a second that one device is wanted for at most; a cut that carries more saves nothing. */
+  readonly enoughPerS: number;
 }
 
 export type Level = 'low' | 'value' | 'high';
 
 /** A cut is worth its trouble where it carries so much more than the best without. */
 const WORTH = 1.1;
+/** Weights between two units that are tried; fewer for networks of very many layers. */
+const WEIGHTS = 32;
+const FEW_WEIGHTS = 8;
+const MANY_LAYERS = 1000;
 /** A recipe for matrix products alone is left out where these are a smaller share of the work. */
 const LEAST_PRODUCTS = 0.2;
 
@@ -111,7 +117,7 @@ export function floatRate(machine: Machine, question: PlanQuestion): number {
 
 /** All that the unit can compute on it, the rest on the processor; and the cut that carries most, where that is clearly more. */
 function withProcessor(machine: Machine, question: PlanQuestion, unit: ComputeUnit, runtime: HardwareRuntime, fit: RecipeFit): Plan[] {
-  const { network } = question;
+  const { network, enoughPerS } = question;
   const members: Member[] = [
     { unit, runtime, fit, factor: factor(machine, unit, fit.computes, question) },
     { unit: machine.cpu, runtime: null, fit: null, factor: factor(machine, machine.cpu, 'fp32', question) },
@@ -127,13 +133,15 @@ function withProcessor(machine: Machine, question: PlanQuestion, unit: ComputeUn
     plans.push({ placement: 'fallback', fit, members, chosen: preferred, notes: [...fit.notes, note] });
   }
   const rate = Math.max(0, ...plans.map((plan) => rateOf(placed(network, plan))));
+  if (rate === 0 || rate >= enoughPerS) return plans;
   let best: { readonly chosen: readonly number[]; readonly rate: number } = { chosen: preferred, rate: rate * WORTH };
-  for (let share = 1; share < 32; share++) {
-    const chosen = ways.cheapest([share / 16, 2 - share / 16]);
+  const steps = network.layers.length > MANY_LAYERS ? FEW_WEIGHTS : WEIGHTS;
+  for (let share = 1; share < steps; share++) {
+    const chosen = ways.cheapest([(2 * share) / steps, 2 - (2 * share) / steps]);
     const carried = rateOf(ways.evaluate(chosen));
     if (chosen.includes(0) && chosen.includes(1) && carried > best.rate) best = { chosen, rate: carried };
   }
-  if (rate > 0 && best.rate > rate * WORTH) plans.push({ placement: 'layers', fit, members, chosen: best.chosen, notes: [...fit.notes, { code: 'layers-pay', values: { gain: best.rate / rate } }] });
+  if (best.rate > rate * WORTH) plans.push({ placement: 'layers', fit, members, chosen: best.chosen, notes: [...fit.notes, { code: 'layers-pay', values: { gain: best.rate / rate } }] });
   return plans;
 }
 
