@@ -1,0 +1,1 @@
+export function saving(files: readonly string[]): { readonly baselineJ: number; readonly optimizedJ: number; readonly share: number };
