@@ -38,6 +38,7 @@ export const enAdvisor = {
     speedup: 'Against float on its processor',
     factor: 'Slower than the roofline by',
     accuracy: 'Top-1, measured',
+    fits: 'Recipes that its runtimes take',
     noAccuracy: 'not measured with this recipe',
     parts: 'Which part on which unit',
     layers: 'Layers {from} to {to}',

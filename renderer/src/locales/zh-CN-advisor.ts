@@ -38,6 +38,7 @@ export const zhCNAdvisor = {
     speedup: '相对其处理器上的浮点',
     factor: '比屋顶线慢',
     accuracy: 'Top-1，实测',
+    fits: '其运行时接受的方案',
     noAccuracy: '未用该方案测量',
     parts: '哪部分在哪个单元',
     layers: '第 {from} 至 {to} 层',
