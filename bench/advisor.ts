@@ -2,6 +2,7 @@
  * How far the advisor's estimates are from this machine: each network in float and int8 is measured, one thread, interleaved; then each time is
  * estimated from the times of the other networks alone.
  *
+ *     node bench/advisor.ts --published
  *     node bench/advisor.ts [--profile epyc-9115] [--rounds 3] [--quick] [--json] [NETWORK]...
  *
  * A round's time is its median; of the rounds the least counts, for what else the machine does only adds. The load is printed with the results.
@@ -43,7 +44,7 @@ const NETWORKS: Readonly<Record<string, string>> = {
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
-  options: { profile: { type: 'string', default: 'epyc-9115' }, rounds: { type: 'string', default: '3' }, quick: { type: 'boolean', default: false }, json: { type: 'boolean', default: false } },
+  options: { profile: { type: 'string', default: 'epyc-9115' }, rounds: { type: 'string', default: '3' }, quick: { type: 'boolean', default: false }, json: { type: 'boolean', default: false }, published: { type: 'boolean', default: false } },
 });
 
 interface Measured {
@@ -55,6 +56,17 @@ interface Measured {
   readonly observation: Observation;
 }
 
+if (flags.published) {
+  // Nothing is measured: each published time is estimated from the others.
+  const all = publishedObservations(hardwareProfiles);
+  console.log('| machine | network | type | factor | estimated from the others | nine-tenths interval | off | inside |\n|---|---|---|---|---|---|---|---|');
+  for (const observation of all) {
+    const { low, value, high } = calibrate(all.filter((other) => other !== observation)).factorOf(observation).interval;
+    const { profileId, network, computes, ratio } = observation;
+    console.log(`| ${profileId} | ${network} | ${computes} | ${ratio.toFixed(2)} | ${value.toFixed(2)} | ${low.toFixed(2)} to ${high.toFixed(2)} | ${(value / ratio).toFixed(2)}x | ${ratio >= low && ratio <= high ? 'yes' : 'no'} |`);
+  }
+  process.exit(0);
+}
 const profile = hardwareProfileOf(flags.profile);
 const machine = profile && machineOf(profile, hardwareProfiles);
 if (machine === undefined) throw new Error(`There is no hardware profile ${flags.profile}.`);
