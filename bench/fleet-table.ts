@@ -12,6 +12,7 @@ import { chromium, type Page } from '@playwright/test';
 import { callRoute } from '../e2e/support/call-route.ts';
 import { browserArguments, serve } from '../e2e/support/host.ts';
 import { chromiumExecutable } from '../scripts/lib/chromium.mjs';
+import { spreadMs, timed } from './page-timing.ts';
 
 const { values: flags } = parseArgs({ options: { devices: { type: 'string', default: '10000' }, rounds: { type: 'string', default: '7' } } });
 const DEVICES = Number(flags.devices);
@@ -33,17 +34,6 @@ async function register(page: Page): Promise<void> {
   }
 }
 
-/** Does something to the page and waits until what it is to lead to is painted. As text: this file is type-checked without the DOM. */
-const timed = (action: string, reached: string): string => `new Promise((done) => {
-  const start = performance.now();
-  let after = start;
-  const painted = () => requestAnimationFrame(() => { const channel = new MessageChannel(); channel.port1.onmessage = () => done([performance.now() - start, after - start]); channel.port2.postMessage(0); });
-  const reached = () => ${reached};
-  const watching = new MutationObserver(() => { if (reached()) { watching.disconnect(); painted(); } });
-  watching.observe(document.body, { childList: true, subtree: true, characterData: true, attributes: true });
-  ${action};
-  after = performance.now();
-})`;
 const type = (text: string, found: string): string =>
   timed(`const field = document.getElementById('fleet-filter'); field.value = ${JSON.stringify(text)}; field.dispatchEvent(new Event('input', { bubbles: true }))`, `[...document.querySelectorAll('label')].some((label) => label.textContent.trim() === ${JSON.stringify(found)})`);
 const sort = (column: string, order: string): string =>
@@ -51,13 +41,6 @@ const sort = (column: string, order: string): string =>
     `window.headOf = () => [...document.querySelectorAll('[role=columnheader]')].find((head) => head.textContent.trim() === ${JSON.stringify(column)}); headOf().querySelector('button').click()`,
     `headOf().getAttribute('aria-sort') === ${JSON.stringify(order)} && document.querySelector('[role=row][aria-rowindex="2"]') !== null`,
   );
-
-const round = (value: number): number => Math.round(value * 10) / 10;
-function spread(values: readonly number[]): { medianMs: number; p95Ms: number; worstMs: number } {
-  const sorted = values.toSorted((a, b) => a - b);
-  const at = (share: number): number => round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN);
-  return { medianMs: at(0.5), p95Ms: at(0.95), worstMs: at(1) };
-}
 
 const folder = mkdtempSync(join(tmpdir(), 'edgewise-fleet-table-'));
 const served = await serve(join(folder, 'data'), false);
@@ -91,7 +74,7 @@ try {
     await page.getByRole('columnheader', { name: 'Region' }).getByRole('button').click();
     await page.waitForTimeout(150);
   }
-  const result = { devices: DEVICES, rounds: ROUNDS, limitMs: LIMIT_MS, filter: spread(filtering), sort: spread(sorting) };
+  const result = { devices: DEVICES, rounds: ROUNDS, limitMs: LIMIT_MS, filter: spreadMs(filtering), sort: spreadMs(sorting) };
   console.log(JSON.stringify(result, null, 2));
   if (result.filter.p95Ms > LIMIT_MS || result.sort.p95Ms > LIMIT_MS) process.exitCode = 1;
 } finally {

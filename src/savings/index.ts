@@ -4,7 +4,7 @@ export { ledgerOf, summaries } from './cost/ledger.ts';
 export { prepareSavings, type SavingsPanel } from './saving/panel.ts';
 export { savingOf, savingsBy } from './saving/result.ts';
 export { rowsOf } from './saving/sides.ts';
-export { figureTableBuilder, type DevicePlace, type FigureTable, type StorePlace, type TableSpan } from './table/figure-table.ts';
+export { COLUMN_NAMES, figureTableBuilder, type ColumnName, type DevicePlace, type FigureTable, type StorePlace, type TableSpan } from './table/figure-table.ts';
 export type { SavingsQuery, Update } from './types.ts';
 export { dayCurve } from './views/day-curve.ts';
 export { scatterPoints } from './views/scatter.ts';

@@ -5,7 +5,7 @@ import type { SavingsService } from '../savings/savings-service.ts';
 export function savingsHandlers(savings: SavingsService): Pick<Handlers, Extract<keyof Handlers, `savings.${string}`>> {
   return {
     'savings.extent': () => savings.extent(),
-    'savings.overview': (view) => savings.overview(view),
+    'savings.overview': ({ fresh, ...view }) => savings.overview(view, fresh),
     'savings.open': ({ view, scope }) => savings.open(view, scope),
     'savings.evidence': ({ view, deviceId }) => savings.evidence(view, deviceId),
     'savings.assumptions': () => savings.assumptions(),

@@ -1,7 +1,7 @@
 /** Measurements from the store as the arithmetic takes them. */
 import type { DeviceRow, StoreRecord } from '../../contract/records/fleet.ts';
 import { addRow, noSums } from '../../savings/rollup/sums.ts';
-import { figureTableBuilder, type DevicePlace, type FigureTable, type StorePlace, type TableSpan } from '../../savings/index.ts';
+import { COLUMN_NAMES, figureTableBuilder, type ColumnName, type DevicePlace, type FigureTable, type StorePlace, type TableSpan } from '../../savings/index.ts';
 import type { FleetRegistry } from '../fleet/registry/registry.ts';
 import type { Store } from '../store/open-store.ts';
 import { RETENTION } from '../store/telemetry-repository.ts';
@@ -68,10 +68,14 @@ export function createTableLoader(store: Store, registry: FleetRegistry): TableL
       }
       const ms = span === 'hour' ? HOUR_MS : DAY_MS;
       const numbers = byNumber.size === registry.rows().length ? undefined : [...byNumber.keys()];
-      for (const { device, bucket, digest, evidence, sums } of rollups.buckets(span, Math.floor(fromMs / ms), Math.ceil(toMs / ms) - 1, numbers)) {
+      // One object for all rows: the table takes its numbers at once.
+      const figures = noSums();
+      rollups.each(span, Math.floor(fromMs / ms), Math.ceil(toMs / ms) - 1, numbers, COLUMN_NAMES, (device, bucket, digest, evidence, values) => {
         const known = byNumber.get(device);
-        if (known) builder.add(known.id, bucket * ms, digest, evidence, sums);
-      }
+        if (known === undefined) return;
+        for (let at = 0; at < COLUMN_NAMES.length; at++) figures[COLUMN_NAMES[at] as ColumnName] = values[at] ?? 0;
+        builder.add(known.id, bucket * ms, digest, evidence, figures);
+      });
       return builder.build();
     },
   };

@@ -39,7 +39,8 @@ type PageScope = Exclude<SavingScope, { kind: 'device' }>;
 
 export interface SavingsService {
   extent(): RouteOutput<'savings.extent'>;
-  overview(view: SavingsView): RouteOutput<'savings.overview'>;
+  /** @param fresh reads the measurements again; else an answer of the last minutes will do, and says of when it is */
+  overview(view: SavingsView, fresh?: boolean): RouteOutput<'savings.overview'>;
   /** @throws NOT_FOUND */
   open(view: SavingsView, scope: PageScope): RouteOutput<'savings.open'>;
   /** @throws NOT_FOUND */
@@ -52,8 +53,11 @@ export interface SavingsService {
   close(): void;
 }
 
-/** A figure does not change under somebody who looks at it; a new period or `Compute again` after this reads anew. */
-const KEPT_MS = 10_000;
+/** A figure does not change under somebody who looks at it. An answer that is older than the first is made anew behind his back, for the next look; one older than the second at once. */
+const FRESH_MS = 60_000;
+const KEPT_MS = 600_000;
+const SOON_MS = 100;
+const WARM_MS = 3000;
 const KEPT_VIEWS = 4;
 const DEFAULT_DAYS = 30;
 const DEFAULT_BASELINE_DAYS = 14;
@@ -65,11 +69,35 @@ export function createSavingsService({ store, registry, rollouts, printer, now, 
   const loader = createTableLoader(store, registry);
   const { rollups } = store.telemetry;
   const kept = new Map<string, OpenPanel>();
+  const overviews = new WeakMap<OpenPanel, RouteOutput<'savings.overview'>>();
+  const timers = new Set<NodeJS.Timeout>();
+  const later = (ms: number, work: () => void): void => {
+    const timer = setTimeout(() => {
+      timers.delete(timer);
+      try {
+        work();
+      } catch (error) {
+        log(`Savings could not be computed: ${error instanceof Error ? error.message : String(error)}`);
+      }
+    }, ms).unref();
+    timers.add(timer);
+  };
+  const renewing = new Set<string>();
 
-  const opened = (view: SavingsView): OpenPanel => {
+  const opened = (view: SavingsView, fresh = false): OpenPanel => {
     const key = `${book.revision()} ${JSON.stringify(view)}`;
     const known = kept.get(key);
-    if (known && now() - known.asOfMs < KEPT_MS) return known;
+    const age = known === undefined ? Number.POSITIVE_INFINITY : now() - known.asOfMs;
+    if (known && !fresh && age < KEPT_MS) {
+      if (age > FRESH_MS && !renewing.has(key)) {
+        renewing.add(key);
+        later(SOON_MS, () => {
+          renewing.delete(key);
+          overviewOf(opened(view, true));
+        });
+      }
+      return known;
+    }
     const made = openPanel({ store, registry, book, loader, rolloutOf: (deviceId, digest) => rollouts.broughtBy(deviceId, digest) }, view, now());
     kept.delete(key);
     kept.set(key, made);
@@ -123,6 +151,14 @@ export function createSavingsService({ store, registry, rollouts, printer, now, 
     return { ...pageOf(panel, scope, name), rows: savingsRows(panel, scope.kind === 'store' ? 'device' : 'store', registry, within), hours: dayCurve(panel.panel, scope) };
   };
 
+  const overviewOf = (panel: OpenPanel): RouteOutput<'savings.overview'> => {
+    const known = overviews.get(panel);
+    if (known) return known;
+    const made = { ...pageOf(panel, { kind: 'chain' }, undefined), regions: savingsBy(panel.panel, 'region').map((result) => ({ ...result, fromDay: panel.view.fromDay, toDay: panel.view.toDay })), stores: savingsRows(panel, 'store', registry) };
+    overviews.set(panel, made);
+    return made;
+  };
+
   const maintain = (): void => {
     try {
       const { batches, hours } = store.transaction(() => store.telemetry.expire(now()));
@@ -133,24 +169,28 @@ export function createSavingsService({ store, registry, rollouts, printer, now, 
   };
   const timer = setInterval(maintain, MAINTENANCE_MS).unref();
 
+  const extent = (): RouteOutput<'savings.extent'> => {
+    const known = rollups.extent();
+    const today = Math.floor(now() / 86_400_000);
+    const toDay = known?.toDay ?? today;
+    const devices = registry.rows();
+    return {
+      known: known === null ? null : { fromDay: isoDay(known.fromDay), toDay: isoDay(known.toDay) },
+      workloads: [...new Set(devices.map(({ workload }) => workload))].sort(),
+      regions: [...new Set(registry.stores().map(({ region }) => region))].sort(),
+      view: { fromDay: isoDay(Math.max(known?.fromDay ?? today, toDay - DEFAULT_DAYS + 1)), toDay: isoDay(toDay), baselineDays: DEFAULT_BASELINE_DAYS, method: 'auto', workload: null },
+      devices: devices.length, stores: registry.stores().length,
+    };
+  };
+  // The first look is not to wait for a large fleet's measurements to be read.
+  later(WARM_MS, () => {
+    const { known, view } = extent();
+    if (known !== null) overviewOf(opened(view));
+  });
+
   return {
-    extent() {
-      const known = rollups.extent();
-      const today = Math.floor(now() / 86_400_000);
-      const toDay = known?.toDay ?? today;
-      const devices = registry.rows();
-      return {
-        known: known === null ? null : { fromDay: isoDay(known.fromDay), toDay: isoDay(known.toDay) },
-        workloads: [...new Set(devices.map(({ workload }) => workload))].sort(),
-        regions: [...new Set(registry.stores().map(({ region }) => region))].sort(),
-        view: { fromDay: isoDay(Math.max(known?.fromDay ?? today, toDay - DEFAULT_DAYS + 1)), toDay: isoDay(toDay), baselineDays: DEFAULT_BASELINE_DAYS, method: 'auto', workload: null },
-        devices: devices.length, stores: registry.stores().length,
-      };
-    },
-    overview(view) {
-      const panel = opened(view);
-      return { ...pageOf(panel, { kind: 'chain' }, undefined), regions: savingsBy(panel.panel, 'region').map((result) => ({ ...result, fromDay: view.fromDay, toDay: view.toDay })), stores: savingsRows(panel, 'store', registry) };
-    },
+    extent,
+    overview: (view, fresh) => overviewOf(opened(view, fresh)),
     open,
     evidence(view, deviceId) {
       if (registry.row(deviceId) === undefined) throw new EdgewiseError('NOT_FOUND', `There is no device "${deviceId}".`);
@@ -168,7 +208,10 @@ export function createSavingsService({ store, registry, rollouts, printer, now, 
       const pdf = await printer?.print(html);
       return { name: `Edgewise savings ${title === '' ? '' : `${title} `}${view.fromDay} ${view.toDay}`.replaceAll(/[/\\:*?"<>|]/g, '-'), html, pdfBase64: pdf === undefined ? null : Buffer.from(pdf).toString('base64') };
     },
-    close: () => clearInterval(timer),
+    close() {
+      clearInterval(timer);
+      for (const pending of timers) clearTimeout(pending);
+    },
   };
 }
 

@@ -45,6 +45,11 @@ export interface TelemetryRollups {
   add(device: number, timeZone: string, simulated: boolean, rows: readonly PlacedRow[]): void;
   /** Buckets of a span in the order of time and devices; both ends belong. @param devices all where left out */
   buckets(span: RollupSpan, from: number, to: number, devices?: readonly number[]): Bucket[];
+  /**
+   * The same for very many: nothing is made for a row but its numbers, which `visit` gets in the order of `names`, and which are only its own until it returns.
+   * In no order but that of time.
+   */
+  each(span: RollupSpan, from: number, to: number, devices: readonly number[] | undefined, names: readonly SumName[], visit: (device: number, bucket: number, digest: string, evidence: Evidence, values: ArrayLike<number>) => void): void;
   /** Of each device, model and evidence, added up over days; whole months are read as such. `bucket` is the first day. */
   totals(fromDay: number, toDay: number): Bucket[];
   /** Day by day, devices added together, model and evidence apart; `device` is 0, and only the figures of `CURVE_NAMES` are there. @param devices all where left out */
@@ -89,8 +94,8 @@ export function createTelemetryRollups(database: DatabaseSync): TelemetryRollups
   );
   const runs = database.prepare('SELECT device, digest, first_ms AS firstMs, last_ms AS lastMs FROM telemetry_runs ORDER BY device, first_ms');
   const dropHours = database.prepare('DELETE FROM telemetry_hours WHERE bucket < ?');
-  const hourExtent = database.prepare('SELECT min(bucket) AS first, max(bucket) AS last FROM telemetry_hours');
-  const extent = database.prepare('SELECT min(bucket) AS first, max(bucket) AS last FROM telemetry_days');
+  const hourExtent = database.prepare('SELECT (SELECT min(bucket) FROM telemetry_hours) AS first, (SELECT max(bucket) FROM telemetry_hours) AS last');
+  const extent = database.prepare('SELECT (SELECT min(bucket) FROM telemetry_days) AS first, (SELECT max(bucket) FROM telemetry_days) AS last');
 
   // Words are never changed; one that a rolled back transaction wrote must not be remembered, so it is remembered when it is read.
   const idOf = (word: string): number => Number((findWord.get(word) ?? addWord.get(word))?.['id']);
@@ -167,6 +172,15 @@ export function createTelemetryRollups(database: DatabaseSync): TelemetryRollups
     },
     buckets: (span, from, to, devices) =>
       read(`SELECT device, bucket, digest, evidence, ${COLUMNS.join(', ')} FROM ${source(span, from, to, devices)} ORDER BY bucket, device, digest, evidence`),
+    each(span, from, to, devices, names, visit) {
+      const statement = database.prepare(`SELECT device, bucket, digest, evidence, ${names.map(column).join(', ')} FROM ${source(span, from, to, devices)}`);
+      statement.setReturnArrays(true);
+      const values = new Float64Array(names.length);
+      for (const row of statement.iterate() as unknown as Iterable<number[]>) {
+        for (let at = 0; at < names.length; at++) values[at] = row[at + 4] ?? 0;
+        visit(row[0] ?? 0, row[1] ?? 0, wordOf(row[2] ?? 0), evidenceOf(row[3] ?? 0), values);
+      }
+    },
     totals(fromDay, toDay) {
       const fromMonth = firstDayOfMonth(monthOfDay(fromDay)) === fromDay ? monthOfDay(fromDay) : monthOfDay(fromDay) + 1;
       const toMonth = firstDayOfMonth(monthOfDay(toDay) + 1) - 1 === toDay ? monthOfDay(toDay) : monthOfDay(toDay) - 1;

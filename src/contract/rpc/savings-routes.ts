@@ -110,8 +110,8 @@ export const savingsRoutes = {
     input: none,
     output: z.object({ known: z.object({ fromDay: isoDay, toDay: isoDay }).nullable(), workloads: z.array(z.string()), regions: z.array(z.string()), view: savingsView, devices: z.number(), stores: z.number() }),
   }),
-  /** All stores at once: the page sorts and filters them by itself. */
-  'savings.overview': defineRoute({ input: savingsView, output: z.object({ ...opened, regions: z.array(savingResult), stores: z.array(savingsRow) }) }),
+  /** All stores at once: the page sorts and filters them by itself. `fresh`: with what has come since the last answer, which may be some minutes old. */
+  'savings.overview': defineRoute({ input: savingsView.extend({ fresh: z.boolean().optional() }), output: z.object({ ...opened, regions: z.array(savingResult), stores: z.array(savingsRow) }) }),
   /** One region or store, with its devices. @throws NOT_FOUND */
   'savings.open': defineRoute({ input: z.object({ view: savingsView, scope }), output: z.object({ ...opened, rows: z.array(savingsRow), hours: z.array(dayCurvePoint) }) }),
   /** Down to the measurements: rows of one device on both sides. @throws NOT_FOUND */

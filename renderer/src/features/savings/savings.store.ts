@@ -22,7 +22,7 @@ export const useSavings = defineStore('savings', () => {
   /** True while there is nothing to look at anywhere. */
   const nothing = computed(() => extent.value !== null && extent.value.known === null);
 
-  async function load(): Promise<void> {
+  async function load(fresh = false): Promise<void> {
     const mine = ++asked;
     loading.value = true;
     error.value = null;
@@ -31,7 +31,7 @@ export const useSavings = defineStore('savings', () => {
       if (mine !== asked) return;
       extent.value = known;
       view.value ??= known.view;
-      const answer = known.known === null ? null : await api.invoke('savings.overview', view.value);
+      const answer = known.known === null ? null : await api.invoke('savings.overview', { ...view.value, fresh });
       if (mine === asked) overview.value = answer;
     } catch (problem) {
       if (mine === asked) error.value = toEdgewiseError(problem).toRecord();
