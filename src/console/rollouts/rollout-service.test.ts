@@ -53,8 +53,8 @@ async function until(what: string, holds: () => boolean): Promise<void> {
 let reports = 0;
 const says = (id: string, rolloutId: string, kind: 'verifying' | 'staged'): void => store.transaction(() => service.report(id, { format: 1, sequence: ++reports, rolloutId, attempt: 0, atMs: 1, report: { kind } }))();
 const stateOf = (rolloutId: string, id: string): { state: string; reason: string | null; online: boolean } | undefined => service.devices(rolloutId).find(({ deviceId }) => deviceId === id);
-function begin(): string {
-  const { rollout } = service.create({ name: `n${count}`, artifact: 'flow', version: 2, filter: '', policy: POLICY }, 'ann');
+function begin(policy: Partial<RolloutPolicy> = {}): string {
+  const { rollout } = service.create({ name: `n${count}`, artifact: 'flow', version: 2, filter: '', policy: { ...POLICY, ...policy } }, 'ann');
   service.act(rollout.id, 'submit', 'ann', '', null);
   return rollout.id;
 }
@@ -113,6 +113,42 @@ describe('a rollout that is kept', () => {
     expect(stateOf(id, 'd1')?.reason).toBe('store minimum');
     comes('d2');
     await until('its turn', () => stateOf(id, 'd1')?.state === 'benchmarking');
+  });
+
+  it('begins with devices that came back while it had yet to start', async () => {
+    const id = begin({ startAtMs: Date.now() + 400 });
+    service.close();
+    registry.close();
+    open();
+    // One comes back before its start; the other one goes, and comes again.
+    comes('d1');
+    comes('d2');
+    registry.presence('d2', { type: 'death', birth: 1, atMs: Date.now() });
+    service.presence('d2', false);
+    expect(service.get(id).rollout.state).toBe('scheduled');
+    await until('it to run', () => service.get(id).rollout.state === 'running');
+    await until('the first to be asked', () => sent.length > 0);
+    expect(sent.map(([deviceId]) => deviceId)).toEqual(['d1']);
+    expect(stateOf(id, 'd2')).toMatchObject({ state: 'queued', online: false });
+  });
+
+  it('goes back with the devices that are there now, however long after its end', async () => {
+    const id = begin({ store: { minServing: 0, smallStores: 'one_at_a_time', maxAtOnce: 3 } });
+    await until('both to be asked', () => sent.length === 2);
+    for (const deviceId of ['d1', 'd2']) says(deviceId, id, 'staged');
+    await until('the benchmarks', () => sent.filter(([, { command }]) => command === 'benchmark').length === 2);
+    for (const deviceId of ['d1', 'd2']) store.transaction(() => service.report(deviceId, { format: 1, sequence: ++reports, rolloutId: id, attempt: 0, atMs: 1, report: { kind: 'benchmarked', baseline: {}, candidate: {} } }))();
+    for (const deviceId of ['d1', 'd2']) store.transaction(() => service.report(deviceId, { format: 1, sequence: ++reports, rolloutId: id, attempt: 0, atMs: 1, report: { kind: 'running', digest: NEW } }))();
+    await until('its end', () => service.get(id).rollout.state === 'finished');
+    registry.presence('d2', { type: 'death', birth: 1, atMs: Date.now() });
+    service.presence('d2', false);
+    service.close();
+    registry.close();
+    open();
+    comes('d1');
+    service.act(id, 'roll_back', 'ann', '', service.get(id).rollout.name);
+    expect(['d1', 'd2'].map((deviceId) => stateOf(id, deviceId)?.online)).toEqual([true, false]);
+    await until('the first to be told', () => stateOf(id, 'd1')?.state === 'rolling_back');
   });
 
   it('lets a device be in one hand at a time: a second rollout waits for it, and begins with the others', async () => {

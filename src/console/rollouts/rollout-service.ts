@@ -129,7 +129,9 @@ export function createRolloutService(options: RolloutServiceOptions): RolloutSer
     return result;
   };
 
-  const live = (): [string, RolloutState][] => [...states].filter(([, state]) => isLive(state.rollout.state) || state.rollout.state === 'scheduled');
+  /** It follows its devices: it is under way, or begins by itself. */
+  const follows = ({ rollout: { state } }: RolloutState): boolean => isLive(state) || state === 'scheduled';
+  const live = (): [string, RolloutState][] => [...states].filter(([, state]) => follows(state));
 
   const tick = (): void => {
     for (const [id] of live()) {
@@ -175,17 +177,24 @@ export function createRolloutService(options: RolloutServiceOptions): RolloutSer
       if (live().length > 0) wake(now() + TICK_MS);
     }, Math.max(0, Math.min(atMs - now(), TICK_MS))).unref();
   }
-  // Who went away while nobody was here would count as serving: after a start nobody is there until he says so.
-  for (const [id, state] of live()) {
-    const gone = [...eachDevice(state.devices)].filter((device) => device.online && registry.row(device.deviceId)?.presence !== 'online');
+  /** Takes over who is there now, where the rollout could not follow it: nobody was here, or it had not begun, or had ended. */
+  const meet = (id: string): void => {
+    const there = (deviceId: string): boolean => registry.row(deviceId)?.presence === 'online';
+    const others = [...eachDevice(find(id).devices)].filter((device) => device.online !== there(device.deviceId));
+    const results: StepResult[] = [];
     store.transaction(() => {
-      for (const { deviceId } of gone) {
-        const result = step(find(id), { type: 'presence', deviceId, online: false }, now(), random);
+      let state = find(id);
+      for (const { deviceId } of others) {
+        const result = step(state, { type: 'presence', deviceId, online: there(deviceId) }, now(), random);
         keep(id, result);
-        states.set(id, result.state);
+        results.push(result);
+        state = result.state;
       }
     });
-  }
+    for (const result of results) carryOut(id, result);
+  };
+  // Who went away while nobody was here would count as serving: after a start nobody is there until he says so.
+  for (const [id] of live()) meet(id);
   if (live().length > 0) wake(now());
 
   const targets = (filter: string): { targets: Target[]; stores: RolloutStore[] } => {
@@ -242,6 +251,7 @@ export function createRolloutService(options: RolloutServiceOptions): RolloutSer
     act(id, action, by, note, confirm) {
       const { rollout } = find(id);
       if (TYPED.has(action) && confirm !== rollout.name) throw new EdgewiseError('CONFLICT', 'The confirmation is not the name of the rollout.', { hint: `Type ${rollout.name} to confirm.` });
+      meet(id);
       if (action === 'pause') apply(id, { type: 'pause', by, note });
       else if (action === 'resume' || action === 'accept_and_resume') apply(id, { type: 'resume', by, accept: action === 'accept_and_resume', note });
       else apply(id, { type: action, by, note });
@@ -268,12 +278,12 @@ export function createRolloutService(options: RolloutServiceOptions): RolloutSer
     },
     born(deviceId) {
       for (const [id, state] of live()) if (getDevice(state.devices, deviceId) === undefined && registry.holds(state.rollout.filter, deviceId)) join(id, deviceId);
-      for (const id of inputs(deviceId)) if (isLive(find(id).rollout.state)) apply(id, { type: 'presence', deviceId, online: true });
+      for (const id of inputs(deviceId)) if (follows(find(id))) apply(id, { type: 'presence', deviceId, online: true });
       for (const { message } of store.rollouts.commandsOf(deviceId)) if (message.validUntilMs > now()) options.send(deviceId, message);
       wake(now() + SETTLE_MS);
     },
     presence(deviceId, online) {
-      for (const id of inputs(deviceId)) if (isLive(find(id).rollout.state)) apply(id, { type: 'presence', deviceId, online });
+      for (const id of inputs(deviceId)) if (follows(find(id))) apply(id, { type: 'presence', deviceId, online });
     },
     busy: () => busyElsewhere(''),
     removed(deviceId, by) {

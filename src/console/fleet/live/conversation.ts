@@ -73,9 +73,7 @@ export function createConversation(options: ConversationOptions): Conversation {
     birth(deviceId, message) {
       const before = registry.row(deviceId);
       const row = registry.born(deviceId, message, now());
-      if (row === undefined) return options.log(`${deviceId} speaks, and is not registered.`);
-      // An old session's birth, played again.
-      if (row.presence !== 'online') return;
+      if (row === undefined) return options.log(before === undefined ? `${deviceId} speaks, and is not registered.` : `${deviceId} said of an old session (${message.birth}) that it was born; it is left aside.`);
       asked.delete(deviceId);
       if (before?.presence !== 'online') {
         const runs = message.running === null ? 'runs nothing' : `runs ${message.running.artifact} ${message.running.version}`;

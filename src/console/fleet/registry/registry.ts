@@ -49,7 +49,7 @@ export interface FleetRegistry {
   match(filter: string): { readonly rows: readonly DeviceRow[] } | { readonly problem: FilterProblem };
   /** Whether a filter that parses matches this one device. */
   holds(filter: string, id: string): boolean;
-  /** Said by the device at each connection. @returns undefined for a device that is not registered */
+  /** Said by the device at each connection. @returns undefined where it counts for nothing: the device is not registered, or has said of a newer session that it was born */
   born(id: string, message: BirthMessage, atMs: number): DeviceRow | undefined;
   presence(id: string, input: PresenceInput): DeviceRow | undefined;
   /** Of every device at once: time goes on, or the console is blind. @returns those that changed */
@@ -184,6 +184,8 @@ export function createFleetRegistry(options: { readonly store: Store; readonly e
       const device = devices.get(id);
       if (device === undefined) return undefined;
       const { record, seen } = device;
+      // An old session's birth, played again.
+      if (message.birth < seen.presence.birth) return undefined;
       const presence = presenceAfter(seen.presence, { type: 'birth', birth: message.birth, atMs });
       const { running } = message;
       return change(device, {
