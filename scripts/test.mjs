@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ensureChromium } from './lib/chromium.mjs';
 import { electronExecutable } from './lib/electron-executable.mjs';
+import { ensureMosquitto } from './lib/mosquitto.mjs';
 import { run } from './lib/run.mjs';
 import { setUp, toolEnvironment } from './lib/setup.mjs';
 
@@ -16,6 +17,7 @@ const total = { passed: 0, failed: 0, skipped: 0 };
 try {
   await setUp({ root, log: say });
   await ensureChromium(say);
+  await ensureMosquitto(say);
   await unitTests();
   await endToEndTests();
 } catch (error) {
