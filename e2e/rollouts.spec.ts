@@ -24,6 +24,7 @@ async function publish(page: Page, name: string): Promise<void> {
   await dialog.getByLabel('Name of the artifact').fill(name);
   await dialog.getByRole('button', { name: 'Sign and publish' }).click();
   await expect(dialog).toBeHidden({ timeout: 30_000 });
+  await expect(page.getByRole('region', { name: `${name} 1` })).toBeVisible();
 }
 
 /** All steps of the wizard; devices may change over at any time, and what has no baseline is not asked for one. */

@@ -97,7 +97,7 @@ export const enRollouts = {
     met: '{count} within',
     missed: '{count} miss it',
     unproven: '{count} unproven',
-    points: '{points} points',
+    points: '{points} point | {points} points',
     noGates: 'Nothing is measured against a limit here: only failures can stop this rollout.',
     nothingYet: 'Nothing measured yet.',
     fromBenchmark: 'From the benchmark on {count} device. | From the benchmark on {count} devices.',

@@ -29,7 +29,7 @@ export function useGateWords() {
   /** A change against the baseline, as the gate compares it. */
   function changeText({ metric, compare }: Pick<FleetGate, 'metric' | 'compare'>, value: number, digits = 1): string {
     if (compare === 'ratio') return `${format.points(value - 1, digits)}\u00A0%`;
-    if (metric === 'accuracy') return t('rollouts.gate.points', { points: format.points(value, digits) });
+    if (metric === 'accuracy') return t('rollouts.gate.points', { points: format.points(value, digits) }, digits === 0 && Math.abs(value) === 0.01 ? 1 : 2);
     return `${format.points(value / 100, digits)}\u00A0${{ latencyP95Ms: 'ms', powerW: 'W', temperatureC: '°C' }[metric]}`;
   }
 

@@ -86,8 +86,8 @@ export function defaultForm(facts: FleetFacts): PolicyForm {
     gates: {
       latencyP95Ms: gate(10, 100, true, required),
       accuracy: gate(1, Math.max(1, Math.min(20, facts.checkSamples ?? 20)), facts.checkSamples !== null),
-      powerW: gate(10, 20, false),
-      temperatureC: gate(5, 20),
+      powerW: gate(10, 10, false),
+      temperatureC: gate(5, 10),
     },
     missedAtMostPercent: 0, minMeasured: 1, onGateFailure: 'roll_back', soakMinutes: 10,
     successPercent: 95, minExecuted: 1,
