@@ -22,18 +22,28 @@ export function packRows(rows: readonly TelemetryRow[]): Uint8Array {
   };
   const numbers = new Float64Array(COLUMNS * rows.length);
   const count = rows.length;
+  const nothing = Number.NaN;
   for (let at = 0; at < count; at++) {
     const row = rows[at];
     if (row === undefined) break;
     const { energy, accuracy } = row;
-    let column = at;
-    for (const value of [
-      row.fromMs, row.durationMs, place(row.digest), row.inferences, row.errors, row.latencyP50Ms, row.latencyP95Ms, row.throughputPerS, row.busyShare, row.cpuShare, row.temperatureC,
-      energy?.totalJ ?? null, energy?.aboveIdleJ ?? null, energy ? place(energy.tier) : null, energy ? place(energy.source) : null, accuracy?.value ?? null, accuracy?.samples ?? null,
-    ]) {
-      numbers[column] = value ?? Number.NaN;
-      column += count;
-    }
+    numbers[at] = row.fromMs;
+    numbers[count + at] = row.durationMs;
+    numbers[2 * count + at] = place(row.digest);
+    numbers[3 * count + at] = row.inferences;
+    numbers[4 * count + at] = row.errors;
+    numbers[5 * count + at] = row.latencyP50Ms ?? nothing;
+    numbers[6 * count + at] = row.latencyP95Ms ?? nothing;
+    numbers[7 * count + at] = row.throughputPerS;
+    numbers[8 * count + at] = row.busyShare;
+    numbers[9 * count + at] = row.cpuShare ?? nothing;
+    numbers[10 * count + at] = row.temperatureC ?? nothing;
+    numbers[11 * count + at] = energy?.totalJ ?? nothing;
+    numbers[12 * count + at] = energy?.aboveIdleJ ?? nothing;
+    numbers[13 * count + at] = energy === null ? nothing : place(energy.tier);
+    numbers[14 * count + at] = energy === null ? nothing : place(energy.source);
+    numbers[15 * count + at] = accuracy?.value ?? nothing;
+    numbers[16 * count + at] = accuracy?.samples ?? nothing;
   }
   const text = new TextEncoder().encode(JSON.stringify(list));
   const head = Math.ceil((4 + text.length) / 8) * 8;

@@ -136,22 +136,31 @@ export function createTelemetryRollups(database: DatabaseSync): TelemetryRollups
 
   return {
     add(device, timeZone, simulated, rows) {
-      const found = new Map<string, Pending & { readonly day: number }>();
-      const worked = new Map<string, { firstMs: number; lastMs: number }>();
+      // Rows that follow each other mostly belong together: the last place is looked at first.
+      let last: (Pending & { readonly day: number; readonly tier: string | null; readonly meter: string }) | undefined;
+      let run: { readonly digest: string; firstMs: number; lastMs: number } | undefined;
+      const found = new Map<string, NonNullable<typeof last>>();
+      const worked = new Map<string, NonNullable<typeof run>>();
       for (const { atMs, row } of rows) {
         if (row.inferences > 0) {
-          const run = worked.get(row.digest);
-          worked.set(row.digest, { firstMs: Math.min(run?.firstMs ?? atMs, atMs), lastMs: Math.max(run?.lastMs ?? atMs, atMs) });
+          if (run?.digest !== row.digest) {
+            run = worked.get(row.digest) ?? { digest: row.digest, firstMs: atMs, lastMs: atMs };
+            worked.set(row.digest, run);
+          }
+          run.firstMs = Math.min(run.firstMs, atMs);
+          run.lastMs = Math.max(run.lastMs, atMs);
         }
         const tier = row.energy?.tier ?? null;
         const meter = row.energy?.source ?? '';
         const hour = Math.floor(atMs / HOUR_MS);
         // Not every zone is whole hours ahead: an hour may lie in two days.
         const day = localDay(timeZone, atMs);
-        const key = `${hour} ${day} ${row.digest} ${tier} ${meter}`;
-        let known = found.get(key);
-        if (known === undefined) found.set(key, (known = { bucket: hour, day, digest: row.digest, evidence: JSON.stringify({ tier, source: meter, simulated } satisfies Evidence), sums: noSums() }));
-        addRow(known.sums, row);
+        if (last === undefined || last.bucket !== hour || last.day !== day || last.digest !== row.digest || last.tier !== tier || last.meter !== meter) {
+          const key = `${hour} ${day} ${row.digest} ${tier} ${meter}`;
+          last = found.get(key) ?? { bucket: hour, day, digest: row.digest, tier, meter, evidence: JSON.stringify({ tier, source: meter, simulated } satisfies Evidence), sums: noSums() };
+          found.set(key, last);
+        }
+        addRow(last.sums, row);
       }
       const buckets = { hour: new Map<string, Pending>(), day: new Map<string, Pending>(), month: new Map<string, Pending>() };
       for (const part of found.values()) {
