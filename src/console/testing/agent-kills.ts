@@ -17,14 +17,14 @@ export type RoundKind = 'good' | 'undone' | 'dies in service' | 'dies when measu
 
 /** Where a device dies in a round, in this order; the same state twice: once more on its way back. Not oftener than twice where starts are counted. */
 const PLANS: Readonly<Record<RoundKind, readonly string[]>> = {
-  good: ['succeeded', 'downloading', 'downloading', 'verifying', 'verifying', 'staged', 'benchmarking', 'benchmarking', 'swapping', 'confirming', 'confirming', 'succeeded'],
+  good: ['rest', 'downloading', 'downloading', 'verifying', 'verifying', 'staged', 'benchmarking', 'benchmarking', 'swapping', 'confirming', 'confirming', 'succeeded'],
   undone: ['downloading', 'staged', 'benchmarking', 'swapping', 'confirming', 'succeeded', 'rolling_back', 'rolling_back', 'rolling_back', 'rolled_back'],
   'dies in service': ['verifying', 'benchmarking', 'swapping', 'rolling_back', 'rolling_back', 'rolled_back'],
   'dies when measured': ['downloading', 'staged', 'benchmarking', 'rejected', 'rejected'],
   'misses its gate': ['verifying', 'benchmarking', 'benchmarking', 'idle'],
 };
 /** About how many points a state has. */
-const POINTS: Readonly<Record<string, number>> = { idle: 8, downloading: 40, verifying: 30, staged: 6, benchmarking: 16, swapping: 5, confirming: 22, succeeded: 14, rolling_back: 10, rolled_back: 6, rejected: 5 };
+const POINTS: Readonly<Record<string, number>> = { rest: 14, idle: 8, downloading: 40, verifying: 30, staged: 6, benchmarking: 16, swapping: 5, confirming: 22, succeeded: 14, rolling_back: 10, rolled_back: 6, rejected: 5 };
 
 export interface KillTally {
   kills: number;

@@ -16,6 +16,8 @@ const dying = { serve: process.env['EDGEWISE_DIES_IN_SERVICE'] ?? '', benchmark:
 let open = 0;
 let target: { readonly state: string; left: number } | null = null;
 
+/** States in which nothing is under way. */
+const AT_REST: ReadonlySet<string> = new Set(['idle', 'succeeded', 'rolled_back', 'rejected']);
 let entered = false;
 let state: string = 'idle';
 
@@ -30,7 +32,7 @@ process.on('message', (message) => aim(String(message)));
 const { around } = faultPoints(join(folder, 'data', 'install.json'), ledger, (now, what) => {
   state = now;
   if (target === null) return;
-  const here = target.state === now;
+  const here = target.state === now || (target.state === 'rest' && AT_REST.has(now));
   entered ||= here;
   // A state that ends before its n-th point: then at the first one after it.
   if (here ? --target.left > 0 : !entered) return;
