@@ -57,6 +57,8 @@ export const enFleet = {
     goTo: 'Go to the place',
     chips: 'Parts of the filter',
     clear: 'Clear the filter',
+    chosen: '{count} store | {count} stores',
+    chosenAbout: 'Chosen on the map',
     tooLong: 'The filter is too long: {count} characters of {most}.',
   },
   groups: {
@@ -92,7 +94,7 @@ export const enFleet = {
     legend: 'What the marks mean',
     mark: '{where}: {online} of {devices} online',
     markEmpty: '{where}: no device',
-    several: '{name} and {count} more | {name} and {count} more',
+    several: '{count} stores by {name}',
     unplaced: '{count} store has no coordinates. | {count} stores have no coordinates.',
     state: { all: 'all online', some: 'some not', out: 'none online', none: 'no device' },
   },
@@ -187,7 +189,7 @@ export const enFleet = {
     exists: 'This device is registered already; it gets a new key.',
   },
   stores: {
-    sentence: 'Opening hours decide when a rollout may touch a store; price of energy and line go into savings and downloads.',
+    sentence: 'Opening hours decide when a rollout may touch a store.',
     none: 'No store yet.',
     loading: 'Reading the stores',
     filter: 'Search stores',
@@ -299,6 +301,7 @@ export const enFleet = {
     details: 'Details',
     noEvents: 'Nothing has happened yet.',
     rollout: 'Rollout',
+    reports: { shed: 'told to come later', verifying: 'verifies', staged: 'holds it ready', benchmarked: 'has measured both', confirming: 'tries the new one', running: 'runs the new one', fault: 'fault', refused: 'refused', rolled_back: 'went back' },
     kinds: { birth: 'came online', death: 'went offline', report: 'reported', asked: 'asked to join', enrolled: 'accepted', refused: 'refused', revoked: 'shut out', cloned: 'certificate used twice' },
   },
   twin: {

@@ -59,6 +59,8 @@ export const zhCNFleet: typeof enFleet = {
     goTo: '定位到此处',
     chips: '筛选条件',
     clear: '清除筛选',
+    chosen: '{count} 家门店',
+    chosenAbout: '在地图上选择',
     tooLong: '筛选条件过长：{count} 个字符，最多 {most} 个。',
   },
   groups: {
@@ -94,7 +96,7 @@ export const zhCNFleet: typeof enFleet = {
     legend: '图例',
     mark: '{where}：{devices} 台中 {online} 台在线',
     markEmpty: '{where}：没有设备',
-    several: '{name} 等 {count} 家以上',
+    several: '{name} 一带 {count} 家门店',
     unplaced: '{count} 家门店没有坐标。',
     state: { all: '全部在线', some: '部分在线', out: '全部离线', none: '没有设备' },
   },
@@ -189,7 +191,7 @@ export const zhCNFleet: typeof enFleet = {
     exists: '该设备已登记；它将获得新的密钥。',
   },
   stores: {
-    sentence: '营业时间决定何时可以向门店发布；电价和带宽用于计算节省和下载。',
+    sentence: '营业时间决定何时可以向门店发布。',
     none: '还没有门店。',
     loading: '正在读取门店',
     filter: '搜索门店',
@@ -301,6 +303,7 @@ export const zhCNFleet: typeof enFleet = {
     details: '详情',
     noEvents: '尚无记录。',
     rollout: '发布',
+    reports: { shed: '稍后重试', verifying: '正在校验', staged: '已就绪', benchmarked: '已完成对比测量', confirming: '正在试运行新版本', running: '已运行新版本', fault: '故障', refused: '拒绝', rolled_back: '已回退' },
     kinds: { birth: '上线', death: '离线', report: '上报', asked: '申请接入', enrolled: '已接受', refused: '已拒绝', revoked: '已停用', cloned: '证书被重复使用' },
   },
   twin: {

@@ -9,6 +9,8 @@ export interface BuiltFilter {
 const PLAIN = /^[\p{L}\p{N}._*/-]+(?: [\p{L}\p{N}._*/-]+)*$/u;
 const SPOKEN = new Set(['and', 'or', 'not', 'in', 'online', 'simulated']);
 const SEARCHED = ['id', 'name', 'store', 'region', 'workload', 'artifact'];
+/** A part of the filter that was chosen on the map. */
+export const STORES = /^store (?:= |in \()/;
 /** As the contract limits it. */
 export const LONGEST_FILTER = 2000;
 
