@@ -8,14 +8,19 @@ import { project } from './projection.ts';
 
 export const PLANE = 1_000_000;
 
+/** A ring that passes the 180th meridian is drawn in pieces: a line from one edge of the map to the other would be no coast. */
 function ring(points: readonly (readonly number[])[]): string {
-  return `M${points.map(([longitude = 0, latitude = 0]) => {
+  let path = '';
+  let before = Number.NaN;
+  for (const [longitude = 0, latitude = 0] of points) {
     const { x, y } = project(latitude, longitude);
-    return `${Math.round(x * PLANE)},${Math.round(y * PLANE)}`;
-  }).join('L')}Z`;
+    const joined = Math.abs(longitude - before) <= 180;
+    path += `${joined ? 'L' : path === '' ? 'M' : 'ZM'}${Math.round(x * PLANE)},${Math.round(y * PLANE)}`;
+    before = longitude;
+  }
+  return `${path}Z`;
 }
 
-// JSON imports lose the literal types of `type`.
 const topology = land as unknown as Parameters<typeof feature>[0];
 const shapes = feature(topology, topology.objects['land'] as Parameters<typeof feature>[1]);
 
