@@ -169,7 +169,8 @@ export function freedomOf(length: number, factor: number): number {
 }
 
 /**
- * What all stores share: the error as blocks of time show it for all stores together, less what it would be if each store went its own way.
+ * What all stores share: the error as blocks of time show it for all stores together, less what it would be if each store went its own way. Of that, half
+ * is taken off: the difference of two rough figures is often 0 where something is shared, and an interval had better be too wide.
  * @returns nothing where there are too few blocks to tell
  */
 export function sharedByAll(panel: SavingsPanel, stores: readonly (readonly Pair[])[], optimizedJ: number, baselineJ: number): { readonly sd: number; readonly freedom: number } | undefined {
@@ -182,5 +183,5 @@ export function sharedByAll(panel: SavingsPanel, stores: readonly (readonly Pair
     own += varianceOf(mine.before) + varianceOf(mine.after);
   }
   const factor = varianceFactor(correlation([before, after]), length);
-  return { sd: Math.sqrt(factor * Math.max(0, varianceOf(before) + varianceOf(after) - own) + trendOf(panel) ** 2), freedom: freedomOf(length, factor) };
+  return { sd: Math.sqrt(factor * Math.max(0, varianceOf(before) + varianceOf(after) - own / 2) + trendOf(panel) ** 2), freedom: freedomOf(length, factor) };
 }
