@@ -7,7 +7,7 @@
  *
  * A round's time is its median; of the rounds the least counts, for what else the machine does only adds. The load is printed with the results.
  *
- * Networks: sample (shipped), and where the data folder is at hand squeezenet, grocery (MobileNetV2), resnet20, yolox.
+ * Networks: sample (shipped), and where the data folder is at hand squeezenet, grocery (MobileNetV2), resnet20, yolox, fashion.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
@@ -39,6 +39,8 @@ const NETWORKS: Readonly<Record<string, string>> = {
     grocery: sharedModel('derived-retail/grocery81_mobilenetv2_bn_relu.onnx'),
     resnet20: sharedModel('onnc-resnet20/resnet20.onnx'),
     yolox: sharedModel('yolox-nano/yolox_nano.onnx'),
+    // Not looked at while the arithmetic was made.
+    fashion: sharedModel('fashion-mnist-edwin/fashion_mnist.onnx'),
   }),
 };
 

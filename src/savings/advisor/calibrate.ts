@@ -38,7 +38,7 @@ export interface Calibration {
 }
 
 /** Standard deviations of effects on logarithms, and the factor where nothing was measured. */
-export const EFFECTS = { kindType: 0.35, unit: 0.45, unitType: 0.25, networkType: 0.25, together: 0.15, measuring: 0.05, prior: 2 } as const;
+export const EFFECTS = { kindType: 0.35, unit: 0.45, unitType: 0.25, networkType: 0.4, together: 0.2, measuring: 0.05, prior: 2 } as const;
 
 /** Of a normal distribution, nine tenths within. */
 const NINE_TENTHS = 1.645;

@@ -55,6 +55,9 @@ const SHALLOW = 64;
 /** Operations for one number, where an operator is more than a comparison or an addition; exponentials are series. */
 const ELEMENT_OPERATIONS: Readonly<Record<string, number>> = { Sigmoid: 40, Tanh: 40, Exp: 30, Log: 30, Erf: 40, Gelu: 45, Softmax: 45, LogSoftmax: 45, HardSwish: 4, HardSigmoid: 3, Sqrt: 8, Div: 8, Pow: 60, LayerNormalization: 12, InstanceNormalization: 12, Resize: 8 };
 
+/** On a processor onnxruntime computes it one number at a time, with a power: 30 to 70 ns each, measured. */
+const SLOW_ON_PROCESSORS: Readonly<Record<string, number>> = { LRN: 8000 };
+
 /** Of the multiply-adds, all cores at work. Processors and GPUs compute shallow sums with their float units, whatever the type. */
 function productSeconds({ macs, outputs }: NetworkLayer, { kind, peak }: ComputeUnit, rate: number): number {
   const shallow = (kind === 'cpu' || kind === 'gpu') && macs < SHALLOW * outputs;
@@ -62,8 +65,8 @@ function productSeconds({ macs, outputs }: NetworkLayer, { kind, peak }: Compute
 }
 
 /** Of everything that is done number by number: no type makes it faster than float. */
-function elementSeconds({ ops, outputs }: NetworkLayer, { peak }: ComputeUnit): number {
-  const each = ops.reduce((sum, op) => sum + (ELEMENT_OPERATIONS[op] ?? 1), 0);
+function elementSeconds({ ops, outputs }: NetworkLayer, { kind, peak }: ComputeUnit): number {
+  const each = ops.reduce((sum, op) => sum + ((kind === 'cpu' ? SLOW_ON_PROCESSORS[op] : undefined) ?? ELEMENT_OPERATIONS[op] ?? 1), 0);
   return (each * outputs) / (peak.fp32 ?? peak.fp16 ?? peak.int8 ?? 1);
 }
 
