@@ -143,7 +143,7 @@ function blocksOf({ table, updates, baselineMs, fromMs, toMs }: SavingsQuery): B
   const before = Math.min(baselineMs, Math.max(1, lastMs - originMs));
   const after = Math.max(1, endMs - Math.max(fromMs, lastMs));
   let lengthMs = Math.min(before, after) / BLOCKS_OF_SIDE;
-  if (table.span !== 'row') lengthMs = Math.max(1, Math.round(lengthMs / DAY_MS)) * DAY_MS;
+  if (table.span !== 'row') lengthMs = Math.max(1, Math.floor(lengthMs / DAY_MS)) * DAY_MS;
   lengthMs = Math.max(lengthMs, (endMs - originMs) / MOST_BLOCKS);
   return { originMs, lengthMs, count: Math.max(1, Math.min(MOST_BLOCKS, Math.ceil((endMs - originMs) / lengthMs))) };
 }
