@@ -185,7 +185,7 @@ export const rolloutEffect = z.discriminatedUnion('kind', [
   }),
   z.strictObject({ kind: z.literal('wake'), id: z.string(), atMs: momentMs }),
   z.strictObject({ kind: z.literal('audit'), id: z.string(), entry: auditEntry }),
-  z.strictObject({ kind: z.literal('notify'), id: z.string(), about: z.enum(['approval_wanted', 'paused', 'wave_failed', 'rolling_back', 'ended']), note: z.string() }),
+  z.strictObject({ kind: z.literal('notify'), id: z.string(), about: z.enum(['approval_wanted', 'paused', 'wave_failed', 'rolling_back', 'ended', 'runs_again']), note: z.string() }),
 ]);
 
 /** What a device says. `sequence` counts up over the device's whole life; `attempt` is that of the command it answers. */

@@ -122,7 +122,8 @@ export const DEVICE_TABLE: Table<DeviceStateName, DeviceEventName> = {
     roll_back: go('rolling_back'), runs_target: go('succeeded'), back_on_previous: go('rolled_back'), runs_other: settled, self_rolled_back: go('rolled_back'),
   },
   rejected: { ...SETTLED, roll_back: nothingToUndo, runs_target: settled, back_on_previous: settled, runs_other: settled, self_rolled_back: notSwapped },
-  rolled_back: FINAL,
+  // It has gone back, and says all the same that it runs the new version: nobody vouches for that. It is told to go back again.
+  rolled_back: { ...FINAL, roll_back: ignore('it has gone back'), remove: go('removed'), runs_target: go('failed') },
   cancelled: FINAL,
   removed: FINAL,
   already_installed: FINAL,
@@ -147,7 +148,8 @@ export const DEVICE_TRAITS: Readonly<Record<DeviceStateName, DeviceStateTraits>>
   queued: waiting, downloading: working, verifying: working, staged: waiting, waiting_window: waiting,
   benchmarking: disrupting, swapping: disrupting, confirming: disrupting, rolling_back: disrupting,
   succeeded: ended, failed: ended, timed_out: ended, rejected: ended,
-  rolled_back: final, cancelled: final, removed: final, already_installed: final,
+  rolled_back: ended,
+  cancelled: final, removed: final, already_installed: final,
 };
 
 export const FINAL_DEVICE_STATES = deviceRolloutState.options.filter((state) => DEVICE_TRAITS[state].phase === 'final');

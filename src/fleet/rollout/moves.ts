@@ -56,6 +56,12 @@ export function moveWave(draft: Draft, wave: RolloutWave, event: WaveEventName, 
   return moved;
 }
 
+/** Shown for a device that had gone back. */
+export const RUNS_AGAIN = 'runs the new version again after it went back';
+
+/** How long a device that is away may still be told to throw away what it has downloaded. */
+export const DISCARD_MS = 30 * 86_400_000;
+
 export interface DeviceMove {
   readonly reason?: string;
   /** The server asked to wait so long. */
@@ -96,6 +102,10 @@ export function moveDevice(draft: Draft, deviceId: string, event: DeviceEventNam
   }
   // It runs a slot that does not work: back at once, it does not serve anyway.
   if (event === 'fault_after_swap' && to === 'failed') moveDevice(draft, deviceId, 'roll_back', ENGINE, move);
+  if (event === 'runs_target' && to === 'failed') {
+    draft.notify('runs_again', `${deviceId} ${RUNS_AGAIN}`);
+    moveDevice(draft, deviceId, 'roll_back', ENGINE, { reason: RUNS_AGAIN });
+  }
   return true;
 }
 
@@ -137,6 +147,6 @@ function command(draft: Draft, before: DeviceRollout, to: DeviceStateName, event
   } else if (to === 'rolling_back') {
     draft.command(deviceId, 'roll_back', until);
   } else if (before.state !== 'queued' && !before.touched && (to === 'cancelled' || to === 'rejected' || to === 'timed_out' || to === 'failed')) {
-    draft.command(deviceId, 'discard', Number.MAX_SAFE_INTEGER);
+    draft.command(deviceId, 'discard', draft.now + DISCARD_MS);
   }
 }

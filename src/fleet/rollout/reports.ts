@@ -3,7 +3,7 @@ import type { DeviceReport, DeviceRollout, FleetGateResult, FleetMeasurements, R
 import type { DeviceEventName } from './device-table.ts';
 import { ENGINE, type Actor, type Draft } from './draft.ts';
 import { judgeGate, overall } from './gates.ts';
-import { moveDevice } from './moves.ts';
+import { moveDevice, RUNS_AGAIN } from './moves.ts';
 import { isLive, startsDevices } from './rollout-table.ts';
 import { newDevice } from './plan.ts';
 import type { RolloutInput, Target } from './state.ts';
@@ -26,7 +26,7 @@ export function deviceReports(draft: Draft, input: Extract<RolloutInput, { type:
     draft.ignored = 'the report was seen, or a newer one was';
     return;
   }
-  const heard = draft.setDevice({ ...device, reports: input.sequence });
+  const heard = draft.setDevice({ ...device, reports: input.sequence, online: true });
   if (input.attempt !== device.attempt && !ABOUT_THE_SLOT.has(input.report.kind)) {
     draft.ignored = 'it answers another attempt';
     return;
@@ -130,7 +130,7 @@ function measured(draft: Draft, device: DeviceRollout, measurements: FleetMeasur
 function running(draft: Draft, device: DeviceRollout, digest: string, actor: Actor): void {
   const id = device.deviceId;
   if (digest === draft.rollout.digest) {
-    moveDevice(draft, id, 'runs_target', actor);
+    moveDevice(draft, id, 'runs_target', actor, device.state === 'rolled_back' ? { reason: RUNS_AGAIN } : {});
   } else if (!device.touched) {
     if (device.previousDigest !== digest) draft.setDevice({ ...device, previousDigest: digest });
     moveDevice(draft, id, 'runs_previous', actor);

@@ -54,6 +54,7 @@ describe('what the tables promise', () => {
     expect(exits(DEVICE_TABLE, 'succeeded')).toEqual(['failed', 'removed', 'rolled_back', 'rolling_back']);
     expect(exits(DEVICE_TABLE, 'timed_out')).toEqual(['removed', 'rolled_back', 'rolling_back', 'succeeded']);
     expect(exits(DEVICE_TABLE, 'rejected')).toEqual(['removed']);
+    expect(exits(DEVICE_TABLE, 'rolled_back')).toEqual(['failed', 'removed']);
   });
 
   it('only the word of the new slot makes a success', () => {
