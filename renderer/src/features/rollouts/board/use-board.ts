@@ -7,6 +7,9 @@ import { useRollouts } from '../rollouts.store.ts';
 
 /** The audit grows with each move of each device: it is read again at most this often. */
 const AUDIT_MS = 3000;
+/** More devices than these are drawn anew once a second, not with each message. */
+const MANY = 2000;
+const REDRAW_MS = 1000;
 
 export function useBoard(id: Ref<string>) {
   const rollouts = useRollouts();
@@ -18,6 +21,7 @@ export function useBoard(id: Ref<string>) {
   const loaded = ref(false);
   let run = 0;
   let auditTimer: ReturnType<typeof setTimeout> | undefined;
+  let redrawTimer: ReturnType<typeof setTimeout> | undefined;
 
   const summary = computed(() => rollouts.byId[id.value] ?? null);
   /** In the order of the plan, which never changes: who joins later comes last. */
@@ -46,6 +50,17 @@ export function useBoard(id: Ref<string>) {
     if (of === id.value) audit.value = entries.toReversed();
   }
 
+  function redraw(): void {
+    if (byId.value.size <= MANY) {
+      triggerRef(byId);
+      return;
+    }
+    redrawTimer ??= setTimeout(() => {
+      redrawTimer = undefined;
+      triggerRef(byId);
+    }, REDRAW_MS);
+  }
+
   function auditSoon(): void {
     if (!auditWanted.value || auditTimer !== undefined) return;
     auditTimer = setTimeout(() => {
@@ -58,7 +73,7 @@ export function useBoard(id: Ref<string>) {
   const stop = api.on((event) => {
     if (event.type !== 'rollout.updated' || event.summary.rollout.id !== id.value) return;
     for (const device of event.devices) byId.value.set(device.deviceId, device);
-    if (event.devices.length > 0) triggerRef(byId);
+    if (event.devices.length > 0) redraw();
     auditSoon();
   });
   watch(
@@ -81,6 +96,7 @@ export function useBoard(id: Ref<string>) {
   onScopeDispose(() => {
     stop();
     clearTimeout(auditTimer);
+    clearTimeout(redrawTimer);
     run++;
   });
 
