@@ -48,6 +48,7 @@ interface Parts {
 }
 
 const STUCK_RETRY_MS = 30_000;
+const ASK_AGAIN_MS = 2000;
 /** A server that sheds is told of once in so long. */
 const SHED_EVERY_MS = 30_000;
 
@@ -285,6 +286,8 @@ export function createAgent(identity: AgentIdentity, ports: AgentPorts, given: P
         running: () => running()?.digest ?? null,
         report,
         letSwap: () => letSwap?.(),
+        // A birth brings a welcome, and with it whatever the console still wants.
+        askAgain: () => later('ask again', ASK_AGAIN_MS, () => session.announce()),
         log: ports.log,
       });
       parts = { store, spool, installer, orders, session };

@@ -30,6 +30,8 @@ export interface OrdersPorts {
   readonly report: (about: About, report: DeviceReport, change?: (state: AgentState) => AgentState) => Promise<void>;
   /** What was measured is good enough: the benchmark may end. */
   readonly letSwap: () => void;
+  /** An order could not be kept or begun: the console is to say it once more, in a while. */
+  readonly askAgain: () => void;
   readonly log: (line: string) => void;
 }
 
@@ -63,6 +65,7 @@ export function createOrders(ports: OrdersPorts): Orders {
         await work();
       } catch (error) {
         ports.log(`an order was not carried out: ${toEdgewiseError(error).message}`);
+        ports.askAgain();
       }
     });
   }
@@ -83,7 +86,7 @@ export function createOrders(ports: OrdersPorts): Orders {
     try {
       await store.update((current) => ({ ...withTaken(current, command), task: becomes ? next : current.task }));
     } catch (error) {
-      // Not on the disk: not taken. The console says it again.
+      // Not on the disk: not taken. The console says it again at the next birth, which is asked for.
       await store.update((current) => ({ ...withoutTaken(current, command, known), task: before })).catch(() => {});
       throw error;
     }
