@@ -1,9 +1,9 @@
 /**
  * Nothing in place of anything: the console with its broker and artifact server, two devices that are processes of their own and run the sample network
- * through the real runtime, its int8 form rolled out in two waves, and the float form, which is slower on the device, sent back by the gate.
+ * through the real runtime, its int8 form rolled out in two waves, and the float form, which is slower on the device, sent back by the gate; then over Mosquitto.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -13,6 +13,7 @@ import type { RouteInput, RouteName, RouteOutput } from '../contract/rpc/routes.
 import { createConsole, type Console } from '../console/create-console.ts';
 import { createNodeProcessHost } from '../console/jobs/node-process-host.ts';
 import { findEntries } from '../console/processes/entries.ts';
+import { MOSQUITTO, startMosquitto } from '../fleet/link/testing/brokers.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const MODEL = join(ROOT, 'resources/sample/shelf-products.onnx');
@@ -58,8 +59,8 @@ function startDevice(id: string, ...more: string[]): void {
   devices.push({ child, output: () => output });
 }
 
-async function joins(id: string): Promise<void> {
-  const { code } = await call('fleet.claim', { deviceId: id, storeId: 's1', class: 'edge-box', workload: 'shelf-products', validForMs: HOUR });
+async function joins(id: string, storeId = 's1'): Promise<void> {
+  const { code } = await call('fleet.claim', { deviceId: id, storeId, class: 'edge-box', workload: 'shelf-products', validForMs: HOUR });
   startDevice(id, '--claim', code);
   const [request] = await until('the request', () => call('fleet.enrolments', {}), (list) => list[0]?.state === 'waiting' && list[0].deviceId === id);
   // What a person compares: the device shows the same.
@@ -68,8 +69,8 @@ async function joins(id: string): Promise<void> {
   await until('the birth', () => call('fleet.device', { id }), ({ row }) => row.presence === 'online');
 }
 
-async function rollOut(artifact: ArtifactRecord, name: string, policy: RolloutPolicy, end: string): Promise<RolloutSummary> {
-  const { rollout } = await call('rollouts.create', { name, artifact: 'shelf', version: artifact.version, filter: 'workload = shelf-products', policy });
+async function rollOut(artifact: ArtifactRecord, name: string, policy: RolloutPolicy, end: string, storeId = 's1'): Promise<RolloutSummary> {
+  const { rollout } = await call('rollouts.create', { name, artifact: 'shelf', version: artifact.version, filter: `workload = shelf-products and store = ${storeId}`, policy });
   await call('rollouts.act', { id: rollout.id, action: 'submit', by: 'ann', note: '', confirm: null });
   const done = await until(end, () => call('rollouts.get', { id: rollout.id }), ({ rollout: { state } }) => ['finished', 'rolled_back', 'paused', 'stopped'].includes(state));
   expect(done.rollout.state, JSON.stringify([done.rollout.pause, done.states, done.tail])).toBe(end);
@@ -93,7 +94,7 @@ beforeAll(async () => {
   float = await call('artifacts.publish', { ...wish, modelId: model.id });
   int8 = await call('artifacts.publish', { ...wish, modelId: made });
   floatAgain = await call('artifacts.publish', { ...wish, modelId: model.id });
-  await call('fleet.saveStore', { id: 's1', name: 'One', region: 'East', timeZone: 'Asia/Shanghai', openingHours: [], tariffCnyPerKwh: null, linkKbitPerS: null, latitude: null, longitude: null });
+  for (const id of ['s1', 's2']) await call('fleet.saveStore', { id, name: id, region: 'East', timeZone: 'Asia/Shanghai', openingHours: [], tariffCnyPerKwh: null, linkKbitPerS: null, latitude: null, longitude: null });
   const { settings } = await call('fleet.link', {});
   await call('fleet.setLink', { ...settings, enabled: true, brokerPort: 0, artifactsPort: 0 });
   await until('the line', () => call('fleet.link', {}), ({ status }) => status.state === 'on');
@@ -111,7 +112,7 @@ describe('two devices and a console', () => {
     await joins('d2');
     const done = await rollOut(float, 'float', { ...POLICY, gates: [] }, 'finished');
     expect(done.states).toEqual({ succeeded: 2 });
-    const { simulated, rows } = await until('telemetry', () => call('fleet.telemetry', { id: 'd1', fromMs: 0, toMs: Date.now() + HOUR }), (found) => found.rows.length > 1);
+    const { simulated, rows } = await until('telemetry', () => call('fleet.telemetry', { id: 'd1', fromMs: 0, toMs: Date.now() + HOUR }), (found) => (found.rows.at(-1)?.inferences ?? 0) > 0);
     expect(simulated).toBe(false);
     expect(rows.at(-1)).toMatchObject({ digest: float.digest, energy: { tier: 'modelled' } });
     expect(rows.at(-1)?.inferences).toBeGreaterThan(0);
@@ -147,5 +148,37 @@ describe('two devices and a console', () => {
     startDevice('d1');
     await until('it to be back', () => call('fleet.device', { id: 'd1' }), ({ row }) => row.presence === 'online');
     expect((await call('fleet.device', { id: 'd1' })).row.digest).toBe(int8.digest);
+  });
+
+  it.skipIf(MOSQUITTO === undefined)('the same over a real Mosquitto: two more join, take a version, refuse a slower one, and come back after a kill', { timeout: 300_000 }, async () => {
+    // A broker that the operator runs, with the console's authority, which vouches for the devices.
+    const kept = (name: string): { certPem: string; keyPem: string } => JSON.parse(readFileSync(join(root, 'home', 'link', name), 'utf8')) as { certPem: string; keyPem: string };
+    const [authority, server, own] = [kept('authority.json'), kept('server.json'), kept('console.json')];
+    const mosquitto = await startMosquitto({ ...server, authorityPem: authority.certPem });
+    try {
+      const file = (name: string, text: string): string => {
+        writeFileSync(join(root, name), text, { mode: 0o600 });
+        return join(root, name);
+      };
+      const external = { url: mosquitto.url, authorityPath: file('authority.pem', authority.certPem), certificatePath: file('console.pem', own.certPem), keyPath: file('console-key.pem', own.keyPem) };
+      const { settings } = await call('fleet.link', {});
+      await call('fleet.setLink', { ...settings, external });
+      await until('the line over Mosquitto', () => call('fleet.link', {}), ({ status }) => status.state === 'on' && status.broker === 'external');
+      await joins('m1', 's2');
+      await joins('m2', 's2');
+      expect((await rollOut(int8, 'over mosquitto', { ...POLICY, gates: [] }, 'finished', 's2')).states).toEqual({ succeeded: 2 });
+      expect((await rollOut(floatAgain, 'slower over mosquitto', { ...POLICY, gates: latency(1.2) }, 'rolled_back', 's2')).states['rejected']).toBe(1);
+      const killed = devices.at(-1);
+      const gone = new Promise((resolve) => killed?.child.once('exit', resolve));
+      killed?.child.kill('SIGKILL');
+      await gone;
+      await until('its absence', () => call('fleet.device', { id: 'm2' }), ({ row }) => row.presence === 'offline');
+      await mosquitto.restart();
+      startDevice('m2');
+      for (const id of ['m1', 'm2']) expect((await until(`${id} to be back`, () => call('fleet.device', { id }), ({ row }) => row.presence === 'online')).row.digest).toBe(int8.digest);
+    } finally {
+      await Promise.all(devices.map(({ child }) => new Promise((resolve) => (child.exitCode === null && child.signalCode === null ? child.once('exit', resolve).kill('SIGTERM') : resolve(null)))));
+      await mosquitto.close();
+    }
   });
 });

@@ -126,7 +126,7 @@ const fullNowAndThen: NonNullable<FaultRow['around']> = (ports, hit, random) => 
   let until_ = 0;
   const room = (): void => {
     const now = performance.now();
-    if (now > until_ + 800 && random() < 0.15) until_ = now + 300;
+    if (now > until_ + 800 && random() < 0.05) until_ = now + 300;
     if (now >= until_) return;
     hit();
     throw new EdgewiseError('DISK_FULL', 'No space left on the device.', { hint: 'Free some.' });
@@ -264,7 +264,7 @@ export async function runFaultRow(row: FaultRow, devices: number, seed: number):
     const meanwhile = (async () => {
       while (!over.signal.aborted && row.meanwhile !== undefined) await row.meanwhile({ call, line, hit });
     })();
-    const last = await comesTo(call, id, row.ends === 'new' ? ['finished'] : ['paused', 'finished'], 90_000).finally(() => over.abort());
+    const last = await comesTo(call, id, row.ends === 'new' ? ['finished'] : ['paused', 'finished'], 150_000).finally(() => over.abort());
     await meanwhile;
     harming = false;
     line.chance(0, hit);
