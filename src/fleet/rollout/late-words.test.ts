@@ -21,7 +21,7 @@ describe('a device that has gone back and says that it runs the new version', ()
     fleet.deliver();
     expect(orders()).toBe(2);
     expect(fleet.notes).toContain('runs_again');
-    expect(fleet.audit.filter(({ subject, event }) => subject.id === 's0-d0' && event === 'runs_target').at(-1)).toMatchObject({ from: 'rolled_back', to: 'failed', note: RUNS_AGAIN });
+    expect(fleet.audit.findLast(({ subject, event }) => subject.id === 's0-d0' && event === 'runs_target')).toMatchObject({ from: 'rolled_back', to: 'failed', note: RUNS_AGAIN });
     expect(fleet.device('s0-d0').state).toBe('rolled_back');
   });
 
