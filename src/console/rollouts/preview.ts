@@ -7,6 +7,8 @@ import { planRollout, type RolloutPlan } from '../../fleet/rollout/plan.ts';
 import type { FleetRegistry } from '../fleet/registry/registry.ts';
 import type { RolloutService } from './rollout-service.ts';
 
+type Variant = ManifestDocument['variants'][number];
+
 const DAY_MS = 86_400_000;
 /** A window that does not open within this is no window. */
 const WINDOW_DAYS = 8;
@@ -40,12 +42,13 @@ export function previewRollout(
   if (rows.length === 0) risk('no_target', 'stop', 'No accepted device matches the filter.', []);
   each('offline', 'note', (row) => row.presence !== 'online', 'cannot be reached now; they pick it up when they come back.');
   each('wrong_workload', 'warn', (row) => row.workload !== manifest.workload, `do another work than ${manifest.workload} and will refuse it.`);
-  const fits = (row: DeviceRow): boolean => row.hardware === null || manifest.variants.some((variant) => variant.hardware === row.hardware && (variant.deviceClasses.length === 0 || variant.deviceClasses.includes(row.class)));
+  const suits = (row: DeviceRow) => ({ hardware, deviceClasses }: Variant): boolean => hardware === row.hardware && (deviceClasses.length === 0 || deviceClasses.includes(row.class));
+  const fits = (row: DeviceRow): boolean => row.hardware === null || manifest.variants.some(suits(row));
   each('no_variant', rows.some(fits) ? 'warn' : 'stop', (row) => !fits(row), 'have hardware or a class that this version has no variant for.');
   each('already_installed', 'note', (row) => row.digest === digest, 'run it already.');
   const busy = rollouts.busy();
   each('in_other_rollout', 'warn', (row) => busy.has(row.id), 'are in the hands of another rollout; they wait until it is done with them.');
-  if (policy.gates.length > 0) each('no_baseline', 'note', (row) => row.digest === null, 'run nothing yet, so there is nothing to hold the new version against.');
+  if (policy.gates.length > 0) each('no_baseline', 'note', (row) => row.digest !== digest && (row.digest === null || row.latencyP95Ms === null), 'run nothing yet, or have told no measured speed of it since the console started: whether there is something to hold the new version against is not known.');
   else risk('no_gate', 'warn', 'Nothing is measured before the swap: only failures can stop it.', []);
 
   const small = stores.filter((store) => store.devices <= policy.store.minServing);
@@ -61,11 +64,18 @@ export function previewRollout(
   if (shut.length > 0) risk('no_window', 'warn', `In ${shut.length} store${shut.length === 1 ? '' : 's'} no window opens in the next ${WINDOW_DAYS} days.`, rows.filter((row) => shut.some((store) => store.id === row.storeId)));
   if (Date.parse(manifest.expiresAt) < now + policy.tailMs + DAY_MS) risk('manifest_expires', 'warn', `The artifact can be installed until ${manifest.expiresAt} only; devices that come later refuse it.`, []);
 
+  const variantOf = (row: DeviceRow): Variant | undefined => manifest.variants.find(suits(row)) ?? manifest.variants[0];
   const bytesOf = (row: DeviceRow): number => {
     if (row.digest === digest) return 0;
-    const variant = manifest.variants.find((one) => one.hardware === row.hardware) ?? manifest.variants[0];
-    return (variant?.files ?? []).reduce((sum, file) => sum + Math.min(...file.sources.filter(({ form }) => form !== 'zstd-delta').map(({ blob }) => blob.length)), 0);
+    return (variantOf(row)?.files ?? []).reduce((sum, file) => sum + Math.min(...file.sources.filter(({ form }) => form !== 'zstd-delta').map(({ blob }) => blob.length)), 0);
   };
+  // The download stays until the new slot has been made from it, and the slot that runs stays too.
+  const full = rows.filter((row) => {
+    const free = registry.inventory(row.id)?.freeDiskBytes;
+    const unpacked = (variantOf(row)?.files ?? []).reduce((sum, file) => sum + file.length, 0);
+    return free !== undefined && row.digest !== digest && bytesOf(row) + unpacked > free;
+  });
+  if (full.length > 0) risk('disk', 'warn', `${about(full)} had less free disk than the download and the new slot take when they last told; what the slot before leaves free is not counted.`, full);
   const slow = rows.filter((row) => {
     const line = registry.store(row.storeId)?.linkKbitPerS ?? null;
     return line !== null && (bytesOf(row) * 8) / line > SLOW_MS;
