@@ -194,7 +194,7 @@ export const FAULT_ROWS: readonly FaultRow[] = [
   { name: 'disks that are full for moments', ends: 'new', around: fullNowAndThen },
   { name: 'disks without room for the new version', ends: 'before', faults: { fullDisk: all }, policy: { retries: { max: 1, baseMs: 100, factor: 1, maxMs: 100 } } },
   { name: 'simulate: lines that break', ends: 'new', faults: { offline: { perHour: 2400, forMs: 400 } } },
-  { name: 'simulate: programs that end', ends: 'new', faults: { crash: { perHour: 1000, forMs: 100 } } },
+  { name: 'simulate: programs that end', ends: 'new', faults: { crash: { perHour: 1000, forMs: 100 } }, policy: { soakMs: 5000 } },
   { name: 'simulate: slow downloads', ends: 'new', faults: { slowDownload: { ...all, bytesPerS: 100_000 } } },
   { name: 'simulate: corrupt downloads', ends: 'new', faults: { corruptDownload: { ...all, chance: 0.3 } } },
   { name: 'simulate: benchmarks that fail', ends: 'before', faults: { failingBenchmark: all } },
