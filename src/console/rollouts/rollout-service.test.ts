@@ -78,6 +78,34 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+describe('turns', () => {
+  it('a ramp of one a minute asks one device and says why the other one waits, also after a start', async () => {
+    const id = begin({ ramp: { basePerMinute: 1, factor: 1, every: 1, maxPerMinute: 1 } });
+    const waiting = (): number => service.devices(id).filter(({ state, reason }) => state === 'queued' && reason === 'ramp').length;
+    await until('one to be asked', () => sent.length > 0 && waiting() === 1);
+    expect(service.get(id).states).toEqual({ downloading: 1, queued: 1 });
+    service.close();
+    registry.close();
+    open();
+    // The tokens are kept too: a start gives no new one.
+    for (const deviceId of ['d1', 'd2']) comes(deviceId);
+    await until('it to wait again', () => waiting() === 1);
+    expect(service.get(id).states).toEqual({ downloading: 1, queued: 1 });
+  });
+
+  it('a download window that is shut by the clock of the store holds both back; one that is open lets them go', async () => {
+    const today = new Date().getUTCDay() || 7;
+    const week = (...days: number[]): RolloutPolicy['download'] => ({ kind: 'weekly', spans: [{ days, from: '00:00', to: '23:59' }] });
+    // Three days off, so that a test at midnight is none of another day.
+    const shut = begin({ download: week(((today + 2) % 7) + 1) });
+    await until('a reason', () => service.devices(shut).every(({ reason }) => reason === 'download window'));
+    expect(sent).toEqual([]);
+    service.act(shut, 'stop', 'ann', '', service.get(shut).rollout.name);
+    const open = begin({ download: { kind: 'weekly', spans: [{ days: [1, 2, 3, 4, 5, 6, 7], from: '00:00', to: '00:00' }] } });
+    await until('both to be asked', () => sent.filter(([, { rolloutId }]) => rolloutId === open).length === 2);
+  });
+});
+
 describe('a rollout that is kept', () => {
   it('goes on after a start: what a device was asked for is asked again when it is born, once each time, and nothing else', async () => {
     const id = begin();
