@@ -67,5 +67,5 @@ export function saving(files) {
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const { baselineJ, optimizedJ, share } = saving(process.argv.slice(2).map((path) => readFileSync(path, 'utf8')));
-  console.log(`old model ${baselineJ.toFixed(1)} J, new model ${optimizedJ.toFixed(1)} J: ${(share * 100).toFixed(2)} % less`);
+  process.stdout.write(`old model ${baselineJ.toFixed(1)} J, new model ${optimizedJ.toFixed(1)} J: ${(share * 100).toFixed(2)} % less\n`);
 }

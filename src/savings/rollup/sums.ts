@@ -79,8 +79,3 @@ export function addRow(sums: Sums, row: TelemetryRow): void {
 export function addSums(into: Sums, other: Readonly<Sums>): void {
   for (const name of SUM_NAMES) into[name] = MAXIMA.includes(name) ? Math.max(into[name], other[name]) : into[name] + other[name];
 }
-
-/** A maximum that was never given is null. */
-export function maximumOf(sums: Readonly<Sums>, name: 'latencyP95MaxMs' | 'temperatureMaxC'): number | null {
-  return sums[name] > NO_MAXIMUM ? sums[name] : null;
-}
