@@ -1,7 +1,7 @@
 /** The words of the savings pages in English. */
 export const enSavings = {
   about: 'What optimized models saved, as measured by the devices.',
-  tabs: { label: 'Savings', overview: 'Overview', whatIf: 'What if', assumptions: 'Assumptions' },
+  tabs: { label: 'Savings', overview: 'Overview', whatIf: 'What if', assumptions: 'Assumptions', advisor: 'Where to run' },
   loading: 'Adding up what the devices measured',
   empty: 'No device has measured anything yet. Savings appear here as soon as devices report what they use, before and after a rollout.',
   emptyAction: 'Go to Fleet',
@@ -52,6 +52,8 @@ export const enSavings = {
     lines: { met: 'met', missed: 'not met', open: 'open' },
     lineAbout: 'Public claims of this trade say up to 25 % of compute cost. All costs together: {share}.',
     lineNone: 'The share of all costs cannot be told.',
+    accuracy: 'Accuracy on the check set: {points} points',
+    noAccuracy: 'Accuracy was not measured on both sides: that it is equal is not shown',
     leftOut: '{count} device left out | {count} devices left out',
   },
   leftOut: {

@@ -3,7 +3,7 @@ import type { enSavings } from './en-savings.ts';
 /** The words of the savings pages in Simplified Chinese. */
 export const zhCNSavings: typeof enSavings = {
   about: '优化模型节省了什么，由设备实测。',
-  tabs: { label: '节省', overview: '总览', whatIf: '假设分析', assumptions: '假设' },
+  tabs: { label: '节省', overview: '总览', whatIf: '假设分析', assumptions: '假设', advisor: '在哪里运行' },
   loading: '正在汇总设备的测量',
   empty: '还没有设备测量过任何数据。设备在部署前后报告用量后，节省会显示在这里。',
   emptyAction: '前往设备',
@@ -54,6 +54,8 @@ export const zhCNSavings: typeof enSavings = {
     lines: { met: '达到', missed: '未达到', open: '未定' },
     lineAbout: '业内公开说法为计算成本最多降低 25 %。全部成本合计：{share}。',
     lineNone: '无法给出全部成本的比例。',
+    accuracy: '检查集上的准确率：{points} 个百分点',
+    noAccuracy: '前后并未都测量准确率：无法证明准确率相同',
     leftOut: '未计入 {count} 台设备',
   },
   leftOut: {
