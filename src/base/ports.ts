@@ -2,6 +2,7 @@
  * Ports: what the engine and the console need from the outside and do not implement themselves.
  * `runtime` implements them; the job process and the command line wire them.
  */
+import type { EnergyComparison } from './energy.ts';
 import type { ReportProgress } from './progress.ts';
 
 /** Random-access bytes of one file; nothing is read until it is asked for. */
@@ -176,6 +177,8 @@ export interface InferenceRunner {
     source: SampleSource,
     options?: RunOptions & { readonly minPairs?: number; readonly maxSeconds?: number },
   ): Promise<LatencyComparison>;
+  /** Energy per inference of both, in turns. Absent where the runner has no way to know; what cannot be measured says why. */
+  energy?(reference: InferenceSession, candidate: InferenceSession, source: SampleSource, options?: RunOptions): Promise<EnergyComparison>;
   /**
    * Another runner with a child of its own, to work at the same time as this one on the same file of so many bytes; it ends with this one.
    * null where the machine has no second core or not the memory, or where the file is too small to be worth it.

@@ -1,6 +1,6 @@
 /** Reading what was typed. Each parser throws what commander turns into a usage error, or a named error for a file's content. */
 import { readFileSync } from 'node:fs';
-import { InvalidArgumentError, Option } from 'commander';
+import { InvalidArgumentError } from 'commander';
 import type { z } from 'zod';
 import { EdgewiseError } from '../base/errors.ts';
 import { preprocessRecord } from '../contract/records/common.ts';
@@ -13,8 +13,12 @@ export function integer(from: number, to: number): (text: string) => number {
   };
 }
 
-export function wallMeterOption(): Option {
-  return new Option('--wall-meter <url>', 'a Shelly or Tasmota meter that this machine is plugged into: http://HOST or mqtt://BROKER/TOPIC');
+export function number(from: number, to: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
+    if (!(value >= from && value <= to)) throw new InvalidArgumentError(`It must be a number from ${from} to ${to}.`);
+    return value;
+  };
 }
 
 /** A preprocessing record as it was read; `PreprocessRecord` of the ports once it is used. */

@@ -2,10 +2,11 @@
 import { Command, CommanderError, Option } from 'commander';
 import { EdgewiseError, toEdgewiseError } from '../base/errors.ts';
 import { addAdvisorCommand } from './advisor-command.ts';
+import { wallMeterOption, withEnergy, type EnergyFlags } from './energy-options.ts';
 import { addFleetCommands } from './fleet-commands.ts';
 import { createIo, errorText, type Io, type Streams } from './io.ts';
 import { addSavingsCommands } from './savings-commands.ts';
-import { integer, readPreprocess, type PreprocessInput, wallMeterOption } from './options.ts';
+import { integer, readPreprocess, type PreprocessInput } from './options.ts';
 import { findPlaces } from './places.ts';
 import type { SimulateFlags } from './commands/simulate.ts';
 
@@ -13,7 +14,7 @@ interface Common {
   readonly json?: boolean;
 }
 
-interface DataFlags {
+interface DataFlags extends EnergyFlags {
   readonly data?: string;
   readonly labels?: string;
   readonly preprocess?: string;
@@ -61,7 +62,7 @@ export async function run(argv: readonly string[], options: RunOptions): Promise
     .argument('<model>', 'an ONNX file')
     .action(action(async (_flags, model: string) => (await import('./commands/inspect.ts')).inspect(model, io)));
 
-  withData(command('optimize', 'make a model smaller and faster, measure what that cost, and keep both'))
+  withEnergy(withData(command('optimize', 'make a model smaller and faster, measure what that cost, and keep both')))
     .argument('<model>', 'an ONNX file')
     .requiredOption('-o, --output <file>', 'where to write the result')
     .option('--recipe <name|file>', 'a built-in recipe (simplify, int8, int8-accurate, portable, fp16, matmul-int8, matmul-int4) or a recipe file', 'int8')
@@ -90,7 +91,7 @@ export async function run(argv: readonly string[], options: RunOptions): Promise
       }),
     );
 
-  withData(command('compare', 'compare two models: outputs, latency, size'))
+  withEnergy(withData(command('compare', 'compare two models: outputs, latency, energy, size')))
     .argument('<a>', 'the reference, an ONNX file')
     .argument('<b>', 'the candidate, an ONNX file')
     .addOption(new Option('--samples <n>', 'at most so many samples (all; 32 where numbers are generated)').argParser(integer(1, 10_000_000)))
@@ -101,12 +102,12 @@ export async function run(argv: readonly string[], options: RunOptions): Promise
       }),
     );
 
-  command('bench', 'measure latency')
+  withEnergy(command('bench', 'measure latency and energy'))
     .argument('<model>', 'an ONNX file')
     .addOption(new Option('--threads <n>', 'threads inside an operator').argParser(integer(1, 256)).default(1))
     .addOption(new Option('--seconds <n>', 'measure for at most so long').argParser(integer(1, 3600)).default(5))
     .action(
-      action(async (flags: { threads: number; seconds: number }, model: string) => {
+      action(async (flags: EnergyFlags & { threads: number; seconds: number }, model: string) => {
         const { bench } = await import('./commands/measure.ts');
         await bench(model, flags, io, options.signal);
       }),

@@ -14,11 +14,13 @@ import { dataFilesOf } from '../../console/models/model-file.ts';
 import { nameOf, requireFile } from '../../console/models/model-library.ts';
 import { findEntries } from '../../console/processes/entries.ts';
 import { readPortableRecipe, readRecipe, renderReport } from '../../console/recipes.ts';
+import type { EnergyFlags } from '../energy-options.ts';
 import type { Io } from '../io.ts';
 import type { PreprocessInput } from '../options.ts';
 import { resultObject, summaryLines } from '../report-text.ts';
+import { energyChoiceOf } from './energy-choice.ts';
 
-export interface OptimizeFlags {
+export interface OptimizeFlags extends EnergyFlags {
   readonly output: string;
   readonly recipe: string;
   readonly data?: string;
@@ -41,6 +43,7 @@ export async function optimize(model: string, flags: OptimizeFlags, io: Io, sign
   const output = resolve(flags.output);
   checkOutputs(model, flags.output, flags.report);
   const recipe = flags.portable === true ? readPortableRecipe(flags.recipe) : readRecipe(flags.recipe);
+  const energy = energyChoiceOf(flags, flags.threads ?? 1);
   const entries = findEntries();
   const scratch = await mkdtemp(join(tmpdir(), 'edgewise-'));
   try {
@@ -58,6 +61,7 @@ export async function optimize(model: string, flags: OptimizeFlags, io: Io, sign
           seed: flags.seed ?? DEFAULT_SEED,
           verify: flags.verify,
           threads: flags.threads ?? 1,
+          energy,
           ...(flags.externalData === undefined ? {} : { externalData: flags.externalData }),
           workspace: join(scratch, 'work'),
           failures: resolve(withoutEnding(flags.report ?? flags.output)),

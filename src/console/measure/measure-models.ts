@@ -1,6 +1,8 @@
 /** Measuring models without changing them, in a child process of its own: what `evaluate`, `compare` and `bench` are made of. */
 import { cancelled } from '../../base/errors.ts';
 import type { Accuracy, Fidelity, InferenceSession, LatencyComparison, LatencyStats, PreprocessRecord, RunOptions, SampleSource } from '../../base/ports.ts';
+import type { EnergyBench, EnergyComparison } from '../../base/energy.ts';
+import type { EnergyChoice } from '../../contract/records/energy.ts';
 import { subProgress, type ReportProgress } from '../../base/progress.ts';
 import { createInferenceRunner, planData, type BenchRunner } from '../../runtime/index.ts';
 import { createNodeProcessHost } from '../jobs/node-process-host.ts';
@@ -18,6 +20,8 @@ export interface MeasureOptions {
   /** At most so many samples; all where left out, 32 where numbers are generated. */
   readonly samples?: number;
   readonly threads: number;
+  /** How energy is measured, where it is; left out: not at all. */
+  readonly energy?: EnergyChoice;
 }
 
 export interface Feeding {
@@ -51,6 +55,7 @@ export interface ModelComparison extends Feeding {
   readonly b: ModelSize;
   readonly fidelity: Fidelity;
   readonly latency: LatencyComparison;
+  readonly energy: EnergyComparison;
   /** `null` without labels. */
   readonly accuracy: { readonly a: Omit<Accuracy, 'correct'>; readonly b: Omit<Accuracy, 'correct'> } | null;
 }
@@ -70,8 +75,9 @@ export async function compareModels(a: string, b: string, data: DataChoice | nul
       return { samples, top1, top5 };
     };
     const accuracy = labelled ? { a: await accuracyOf(before, 0.4, 0.6), b: await accuracyOf(after, 0.6, 0.8) } : null;
-    const latency = await runner.latency(before, after, source, { ...run, progress: subProgress(report, labelled ? 0.8 : 0.7, 1, 'latency') });
-    return { a: first.size, b: second.size, fidelity, latency, accuracy, preprocess, preprocessGuessed };
+    const latency = await runner.latency(before, after, source, { ...run, progress: subProgress(report, labelled ? 0.8 : 0.7, 0.85, 'latency') });
+    const energy = await runner.energy(before, after, source, { ...run, progress: subProgress(report, 0.85, 1, 'energy') });
+    return { a: first.size, b: second.size, fidelity, latency, energy, accuracy, preprocess, preprocessGuessed };
   });
 }
 
@@ -80,15 +86,18 @@ export interface BenchFigures {
   readonly threads: number;
   readonly runs: number;
   readonly ms: LatencyStats;
+  readonly energy: EnergyBench;
 }
 
 /** Latency on generated inputs, measured for `seconds`. */
-export async function benchModel(path: string, options: Pick<MeasureOptions, 'signal' | 'progress' | 'threads'> & { readonly seconds: number }): Promise<BenchFigures> {
+export async function benchModel(path: string, options: Pick<MeasureOptions, 'signal' | 'progress' | 'threads' | 'energy'> & { readonly seconds: number }): Promise<BenchFigures> {
   const { facts, size } = await lookAt(path);
   return withRunner([facts], options, async (runner, run) => {
     const session = await runner.open(path, { ...run, threads: options.threads });
-    const { runs, threads, ms } = await runner.bench(session, { kind: 'generated', seed: 1, count: 4 }, { ...run, seconds: options.seconds, progress: subProgress(options.progress, 0, 1, 'latency') });
-    return { bytes: size.bytes, threads, runs, ms };
+    const source: SampleSource = { kind: 'generated', seed: 1, count: 4 };
+    const { runs, threads, ms } = await runner.bench(session, source, { ...run, seconds: options.seconds, progress: subProgress(options.progress, 0, 0.5, 'latency') });
+    const energy = await runner.benchEnergy(session, source, { ...run, progress: subProgress(options.progress, 0.5, 1, 'energy') });
+    return { bytes: size.bytes, threads, runs, ms, energy };
   });
 }
 
@@ -113,10 +122,10 @@ function generated({ seed, samples = GENERATED_SAMPLES }: MeasureOptions): Plann
   return { source: { kind: 'generated', seed, count: samples }, labelled: false, preprocess: null, preprocessGuessed: false };
 }
 
-async function withRunner<T>(models: Parameters<typeof runtimeLimits>[0], { signal }: Pick<MeasureOptions, 'signal'>, use: (runner: BenchRunner, run: RunOptions) => Promise<T>): Promise<T> {
+async function withRunner<T>(models: Parameters<typeof runtimeLimits>[0], { signal, energy }: Pick<MeasureOptions, 'signal' | 'energy'>, use: (runner: BenchRunner, run: RunOptions) => Promise<T>): Promise<T> {
   const host = createNodeProcessHost();
   const { inferenceChild } = findEntries();
-  const runner = createInferenceRunner({ fork: () => host.fork(inferenceChild, []), limits: runtimeLimits(models) });
+  const runner = createInferenceRunner({ fork: () => host.fork(inferenceChild, []), limits: runtimeLimits(models), ...(energy === undefined ? {} : { energy }) });
   try {
     return await use(runner, { signal });
   } catch (error) {

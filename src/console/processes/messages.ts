@@ -1,6 +1,7 @@
 /** What crosses between a host and its job process: paths, ids and numbers, never tensors. */
 import { z } from 'zod';
 import { errorRecord, preprocessRecord } from '../../contract/records/common.ts';
+import { energyChoice } from '../../contract/records/energy.ts';
 import { recipe } from '../../contract/records/recipe.ts';
 import { optimizeReport } from '../../contract/records/report.ts';
 
@@ -17,6 +18,8 @@ export const jobTask = z.object({
   seed: z.number().int().nonnegative(),
   verify: z.boolean(),
   threads: z.number().int().positive(),
+  /** How energy is measured; left out: by whatever meter this machine has. */
+  energy: energyChoice.optional(),
   /** The result's weights go into a file of their own however small they are. */
   externalData: z.boolean().optional(),
   /** An empty folder for intermediate models; the host deletes it. */

@@ -23,7 +23,7 @@ export function runOptimizeTask(task: JobTask, context: TaskContext): Promise<Ta
 }
 
 async function run(file: ModelFile, task: JobTask, { send, forkInference, signal }: TaskContext): Promise<TaskResult> {
-  const runner = createInferenceRunner({ fork: forkInference, limits: runtimeLimits([file.facts]), onChildren: (pids) => send({ type: 'children', pids: [...pids] }) });
+  const runner = createInferenceRunner({ fork: forkInference, limits: runtimeLimits([file.facts]), energy: task.energy ?? {}, onChildren: (pids) => send({ type: 'children', pids: [...pids] }) });
   try {
     const { outputPath, report, gatesMet } = await runRecipe({
       recipe: task.recipe,

@@ -1,6 +1,7 @@
 /** What an optimization did and what it was worth: the report beside every result. */
 import { z } from 'zod';
 import { accuracy, fidelity, latencyComparison, preprocessRecord } from './common.ts';
+import { energyComparison } from './energy.ts';
 import { recipe, recipeGate } from './recipe.ts';
 
 export const reportSide = z.object({ bytes: z.number().int(), nodes: z.number().int(), macs: z.number(), parameters: z.number().int(), sha256: z.string() });
@@ -81,6 +82,8 @@ export const optimizeReport = z.object({
   fidelity: fidelity.nullable(),
   accuracy: z.object({ before: accuracy, after: accuracy, topOneDrop: z.object({ mean: z.number(), ci95: z.tuple([z.number(), z.number()]) }) }).nullable(),
   latency: latencyComparison.nullable(),
+  /** Absent in reports of versions that did not measure it. */
+  energy: energyComparison.optional(),
   gates: z.array(gateResult),
   warnings: z.array(z.string()),
   machine: machineRecord,

@@ -1,4 +1,5 @@
 /** What a run says in its log: one line a fact, in the order in which things happen. Numbers as in the report, so that both can be held together. */
+import type { EnergyComparison } from '../../base/energy.ts';
 import type { OptimizeReport, ReportSide, ReportStep } from '../../contract/records/report.ts';
 import type { Recipe } from '../../contract/records/recipe.ts';
 import type { DataPlan } from './types.ts';
@@ -48,6 +49,12 @@ export function accuracyLine({ before, after }: NonNullable<OptimizeReport['accu
 
 export function latencyLine({ beforeMs, afterMs, ratio, ci95, threads }: NonNullable<OptimizeReport['latency']>): string {
   return `Latency: ${beforeMs.median.toFixed(3)} ms before, ${afterMs.median.toFixed(3)} ms after, ${ratio.toFixed(2)}x (95 % interval ${ci95[0].toFixed(2)} to ${ci95[1].toFixed(2)}), threads ${threads}.`;
+}
+
+export function energyLine(energy: EnergyComparison): string {
+  if (!energy.measured) return `Energy: not measured: ${energy.reason}.`;
+  const { before, after, ratio, tier, source } = energy;
+  return `Energy per inference: ${before.totalJ.value.toPrecision(3)} J before, ${after.totalJ.value.toPrecision(3)} J after, ${ratio.total.value.toFixed(2)}x (95 % interval ${ratio.total.ci95[0].toFixed(2)} to ${ratio.total.ci95[1].toFixed(2)}), ${tier}, ${source}.`;
 }
 
 export function gateLine({ metric, op, value, measured, met }: OptimizeReport['gates'][number]): string {

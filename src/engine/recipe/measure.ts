@@ -1,12 +1,16 @@
 /** What the result is worth against the original: fidelity, accuracy where there are labels, and latency, all on the same samples. */
 import type { InferenceSession, SampleSource } from '../../base/ports.ts';
+import { subProgress } from '../../base/progress.ts';
 import type { OptimizeReport } from '../../contract/records/report.ts';
-import { accuracyLine, fidelityLine, latencyLine } from './log-lines.ts';
+import { accuracyLine, energyLine, fidelityLine, latencyLine } from './log-lines.ts';
 import type { Stages } from './stages.ts';
 import { pairedDrop } from './statistics.ts';
 import type { RunRecipeOptions } from './types.ts';
 
-export type Measurements = Pick<OptimizeReport, 'accuracy' | 'fidelity' | 'latency'>;
+export type Measurements = Pick<OptimizeReport, 'accuracy' | 'fidelity' | 'latency' | 'energy'>;
+
+/** Of the stage; energy takes longer where there is a meter, and is told at once where there is none. */
+const LATENCY_SHARE = 0.3;
 
 export interface MeasureOptions {
   readonly evaluation: SampleSource;
@@ -35,12 +39,17 @@ export async function measure(options: RunRecipeOptions, { evaluation, labelled,
     log('info', accuracyLine(accuracy));
     return { fidelity, accuracy };
   });
-  const latency = await withSessions(options, modelPath, outputPath, { threads }, (before, after) =>
-    runner.latency(before, after, evaluation, { signal, progress: stages.enter('latency') }),
-  );
+  const { latency, energy } = await withSessions(options, modelPath, outputPath, { threads }, async (before, after) => {
+    const progress = stages.enter('latency');
+    const share = runner.energy === undefined ? 1 : LATENCY_SHARE;
+    const timed = await runner.latency(before, after, evaluation, { signal, progress: subProgress(progress, 0, share) });
+    return { latency: timed, energy: await runner.energy?.(before, after, evaluation, { signal, progress: subProgress(progress, share, 1) }) };
+  });
   const measured: OptimizeReport['latency'] = { ...latency, ci95: [latency.ci95[0], latency.ci95[1]] };
   log('info', latencyLine(measured));
-  return { ...quality, latency: measured };
+  if (energy === undefined) return { ...quality, latency: measured };
+  log('info', energyLine(energy));
+  return { ...quality, latency: measured, energy: structuredClone(energy) as NonNullable<OptimizeReport['energy']> };
 }
 
 async function withSessions<T>(

@@ -5,6 +5,7 @@
 import type { GateResult, OptimizeReport, ReportStep } from '../../contract/records/report.ts';
 import { html, Html } from '../../base/html.ts';
 import { pairedBars } from './report-charts.ts';
+import { energyCards } from './report-energy.ts';
 import { reportStyle } from './report-style.ts';
 
 export function renderReportHtml(report: OptimizeReport): string {
@@ -42,7 +43,7 @@ ${measuredOn(report)}
   return page.text;
 }
 
-function cards({ input, output, latency, accuracy, fidelity }: OptimizeReport): Html[] {
+function cards({ input, output, latency, energy, accuracy, fidelity }: OptimizeReport): Html[] {
   const result = [pairedBars({ title: 'Size', figure: ratio(input.bytes, output.bytes, 'smaller', 'larger'), before: input.bytes, after: output.bytes, format: bytes })];
   if (latency) {
     const [low, high] = latency.ci95;
@@ -59,6 +60,7 @@ function cards({ input, output, latency, accuracy, fidelity }: OptimizeReport): 
       }),
     );
   }
+  if (energy) result.push(...energyCards(energy));
   if (accuracy) {
     const { mean, ci95 } = accuracy.topOneDrop;
     result.push(

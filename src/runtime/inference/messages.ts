@@ -30,6 +30,7 @@ export const request = z.discriminatedUnion('op', [
   z.object({ op: z.literal('evaluate'), session: sessionId, source }),
   z.object({ op: z.literal('compare'), reference: sessionId, candidate: sessionId, source }),
   z.object({ op: z.literal('latency'), reference: sessionId, candidate: sessionId, source, minPairs: z.number().int().positive(), maxSeconds: z.number().positive() }),
+  z.object({ op: z.literal('work'), session: sessionId, source, seconds: z.number().positive() }),
   z.object({ op: z.literal('bench'), session: sessionId, source, seconds: z.number().positive() }),
 ]);
 
@@ -46,6 +47,7 @@ export const results = {
   evaluate: accuracy.extend({ correct: z.array(z.union([z.literal(0), z.literal(1)])) }),
   compare: fidelity,
   latency: latencyComparison,
+  work: z.object({ runs: z.number().int().positive(), busyMs: z.number().nonnegative() }),
   bench: z.object({ threads: z.number().int(), runs: z.number().int(), ms: latencyStats }),
 } as const;
 

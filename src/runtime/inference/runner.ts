@@ -7,6 +7,10 @@ import { availableParallelism, freemem, totalmem } from 'node:os';
 import type { z } from 'zod';
 import { cancelled, EdgewiseError, throwIfAborted, type ErrorRecord } from '../../base/errors.ts';
 import type { Beside, InferenceRunner, InferenceSession, ReduceOptions, RunOptions, SampleSource } from '../../base/ports.ts';
+import type { EnergyBench } from '../../base/energy.ts';
+import type { EnergyChoice } from '../../contract/records/energy.ts';
+import { benchEnergy, compareEnergy, type Work } from '../energy/measure-energy.ts';
+import { withMeter } from '../energy/with-meter.ts';
 import type { InferenceChild } from './channel.ts';
 import { containProcess } from './contain.ts';
 import { reply, results, type BenchResult, type Request } from './messages.ts';
@@ -26,6 +30,8 @@ export interface InferenceRunnerOptions {
   readonly limits?: Partial<InferenceLimits>;
   /** Every living child, told on each change. */
   readonly onChildren?: (pids: readonly number[]) => void;
+  /** How energy is measured; nothing is known of it where this is left out. */
+  readonly energy?: EnergyChoice;
   /** A smaller model is not worth a second child. */
   readonly besideBytes?: number;
 }
@@ -33,6 +39,8 @@ export interface InferenceRunnerOptions {
 /** An InferenceRunner that can also time one model alone. */
 export interface BenchRunner extends InferenceRunner {
   bench(session: InferenceSession, source: SampleSource, options?: RunOptions & { readonly seconds?: number }): Promise<BenchResult>;
+  energy: NonNullable<InferenceRunner['energy']>;
+  benchEnergy(session: InferenceSession, source: SampleSource, options?: RunOptions): Promise<EnergyBench>;
 }
 
 const WATCH_MS = 100;
@@ -224,6 +232,11 @@ export function createInferenceRunner(options: InferenceRunnerOptions): BenchRun
     return { child: a.child, ids: { reference: a.id, candidate: b.id } };
   };
 
+  const workOf = (session: InferenceSession, source: SampleSource, { signal }: RunOptions): Work => {
+    const { child, id } = ownerOf(session);
+    return { run: (seconds) => ask(child, 'measure energy', { op: 'work', session: id, source: plain(source), seconds }, results.work, signal === undefined ? {} : { signal }) };
+  };
+
   return {
     async open(modelPath, openOptions = {}) {
       if (disposed) throw new EdgewiseError('INTERNAL', 'The runner has been disposed.');
@@ -268,6 +281,9 @@ export function createInferenceRunner(options: InferenceRunnerOptions): BenchRun
       const { child, id } = ownerOf(session);
       return ask(child, 'measure latency', { op: 'bench', session: id, source: plain(source), seconds: runOptions.seconds ?? 5 }, results.bench, runOptions);
     },
+    energy: (reference, candidate, source, runOptions = {}) =>
+      withMeter(options.energy, runOptions, (meter, how) => compareEnergy(meter, workOf(reference, source, runOptions), workOf(candidate, source, runOptions), how)),
+    benchEnergy: (session, source, runOptions = {}) => withMeter(options.energy, runOptions, (meter, how) => benchEnergy(meter, workOf(session, source, runOptions), how)),
     beside,
     peakRssBytes: () => peak + (other?.peakRssBytes() ?? 0),
     async dispose() {

@@ -13,7 +13,7 @@ import { openSamples, type Sample } from './samples.ts';
 import { createAccuracyMeter, createFidelityMeter, scoresOf } from './scoring.ts';
 import { createSessions, type OpenSession } from './sessions.ts';
 import { floatsOf, fromRuntime, toRuntime } from './tensors.ts';
-import { benchSession, compareLatency } from './timing.ts';
+import { benchSession, compareLatency, workSession } from './timing.ts';
 
 export interface ServeOptions {
   readonly channel: ParentLine;
@@ -37,6 +37,15 @@ export function serveInference({ channel, reducers }: ServeOptions): void {
   let queue = Promise.resolve();
   let memoryAt = 0;
 
+  /** Inputs of the models that work in turns: reading them again would be work too. */
+  const kept = new Map<string, Sample['feeds'][]>();
+  const keptSamples = async (source: SampleSource, session: OpenSession): Promise<Sample['feeds'][]> => {
+    const key = `${session.id} ${JSON.stringify(source)}`;
+    const samples = kept.get(key) ?? (await firstSamples(source, session));
+    kept.set(key, samples);
+    return samples;
+  };
+
   const reporter = (id: number): Report => {
     let at = 0;
     return async (done, of) => {
@@ -59,6 +68,7 @@ export function serveInference({ channel, reducers }: ServeOptions): void {
         return { session: session.id, inputs: session.inputs, outputs: session.outputs };
       }
       case 'close':
+        kept.clear();
         await sessions.close(request.session);
         return null;
       case 'run': {
@@ -80,6 +90,10 @@ export function serveInference({ channel, reducers }: ServeOptions): void {
           seed: 1,
           onPair: (done) => report(Math.min(done, request.minPairs), request.minPairs),
         });
+      }
+      case 'work': {
+        const session = sessions.get(request.session);
+        return workSession(session, await keptSamples(request.source as SampleSource, session), request.seconds, (share) => report(Math.round(share * 100), 100));
       }
       case 'bench': {
         const session = sessions.get(request.session);

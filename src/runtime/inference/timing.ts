@@ -76,6 +76,19 @@ export async function benchSession(session: OpenSession, samples: readonly Feeds
   return { threads: session.threads, runs: times.length, ms: stats(times) };
 }
 
+/** Keeps one session busy for so long, at least once. `busyMs`: time in which it ran. */
+export async function workSession(session: OpenSession, samples: readonly Feeds[], seconds: number, onRun: (share: number) => Promise<void>): Promise<{ runs: number; busyMs: number }> {
+  const started = performance.now();
+  let runs = 0;
+  let busyMs = 0;
+  for (let elapsed = 0; runs === 0 || elapsed < seconds; elapsed = (performance.now() - started) / 1000) {
+    busyMs += await timed(session, samples[runs % samples.length] as Feeds);
+    runs++;
+    await onRun(Math.min(1, elapsed / seconds));
+  }
+  return { runs, busyMs };
+}
+
 function stats(values: readonly number[]): LatencyStats {
   return { median: quantile(values, 0.5), p95: quantile(values, 0.95) };
 }
