@@ -3,6 +3,7 @@ import { Argument, Option, type Command } from 'commander';
 import type { ArtifactFlags, RolloutFlags, RolloutVerb } from './commands/rollout.ts';
 import type { AgentFlags } from './commands/agent.ts';
 import type { FleetFlags, FleetVerb } from './commands/fleet.ts';
+import { withPower } from './energy-options.ts';
 import type { Io } from './io.ts';
 import { integer } from './options.ts';
 import type { Places } from './places.ts';
@@ -30,15 +31,13 @@ export function addFleetCommands(command: (name: string, summary: string) => Com
     .option('--host <name>', 'link: name or address by which devices reach this console')
     .action(action(async (flags: FleetFlags, what: FleetVerb, name?: string) => (await import('./commands/fleet.ts')).fleet(what, name, flags, places, io())));
 
-  command('agent', 'the program on a device: joins, takes artifacts, runs them and tells what it measures')
+  withPower(command('agent', 'the program on a device: joins, takes artifacts, runs them and tells what it measures'))
     .requiredOption('--dir <folder>', 'where the device keeps its key, its slots and what it has not told yet')
     .option('--claim <code>', 'the code from the console, the first time')
     .option('--input <spec>', 'what the model works on: folder:PATH, generator, generator:SEED, http:PORT', 'generator')
     .addOption(new Option('--threads <n>', 'threads inside an operator').argParser(integer(1, 256)).default(1))
     .addOption(new Option('--fps <n>', 'frames a second (5)').argParser(integer(0, 1000)))
     .addOption(new Option('--telemetry <s>', 'seconds between two batches of measurements (10)').argParser(integer(1, 3600)))
-    .addOption(new Option('--idle-w <n>', 'power when nothing runs, where nothing measures it').argParser(integer(0, 10_000)))
-    .addOption(new Option('--busy-w <n>', 'power while an inference runs').argParser(integer(0, 10_000)))
     .action(action(async (flags: AgentFlags) => (await import('./commands/agent.ts')).agent(flags, places, io(), signal)));
 
   command('rollout', 'bring an artifact to devices in guarded waves')

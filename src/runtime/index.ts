@@ -7,5 +7,5 @@ export { hashFile } from './files/hash-file.ts';
 export { machineRecord } from './machine.ts';
 export { createCheckpoints } from './checkpoints.ts';
 export { createWorkspace } from './workspace.ts';
-export { findMeters, whyNone } from './energy/find-meters.ts';
+export { findMeters, openBestMeter, whyNone } from './energy/find-meters.ts';
 export type { EnergyMeter } from './energy/types.ts';

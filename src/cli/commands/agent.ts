@@ -2,28 +2,29 @@
 import { EdgewiseError } from '../../base/errors.ts';
 import type { WorkloadInput } from '../../fleet/agent/model/child-messages.ts';
 import { runDevice } from '../../fleet/agent/run-device.ts';
+import type { PowerFlags } from '../energy-options.ts';
 import type { Io } from '../io.ts';
 import type { Places } from '../places.ts';
+import { powerModelOf } from './energy-choice.ts';
 
-export interface AgentFlags {
+export interface AgentFlags extends PowerFlags {
   readonly dir: string;
   readonly claim?: string;
   readonly input: string;
   readonly threads: number;
   readonly fps?: number;
   readonly telemetry?: number;
-  readonly idleW?: number;
-  readonly busyW?: number;
 }
 
 export async function agent(flags: AgentFlags, places: Places, io: Io, signal: AbortSignal): Promise<void> {
   const { input, httpPort } = inputOf(flags.input);
-  if ((flags.idleW === undefined) !== (flags.busyW === undefined)) throw new EdgewiseError('USAGE', '--idle-w and --busy-w belong together.', { hint: 'Give both, or neither.' });
+  const power = powerModelOf(flags, flags.threads);
   await runDevice({
     folder: flags.dir, version: places.version, input, threads: flags.threads, signal, log: (line) => io.note(line),
     ...(flags.claim === undefined ? {} : { claim: flags.claim }),
     ...(httpPort === undefined ? {} : { httpPort }),
-    ...(flags.idleW === undefined || flags.busyW === undefined ? {} : { power: { idleW: flags.idleW, busyW: flags.busyW } }),
+    ...(power === undefined ? {} : { power: { idleW: power.idleW, busyW: power.busyW } }),
+    ...(flags.wallMeter === undefined ? {} : { wallMeter: flags.wallMeter }),
     agent: { ...(flags.fps === undefined ? {} : { framesPerS: flags.fps }), ...(flags.telemetry === undefined ? {} : { telemetryEveryMs: flags.telemetry * 1000 }) },
     onFingerprint: (fingerprint) => io.note(`This device's key is\n\n  ${fingerprint}\n\nIt waits until it is accepted: edgewise fleet accept DEVICE --confirm FINGERPRINT`),
   });

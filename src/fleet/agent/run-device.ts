@@ -7,7 +7,8 @@ import { createArtifactClient } from '../link/http/client.ts';
 import { connectDeviceLink } from '../link/mqtt/device-link.ts';
 import { createAgent, type Agent } from './create-agent.ts';
 import { openDevice } from './device-folder.ts';
-import { modelledEnergy, readInventory, systemSensors } from './hardware.ts';
+import { openDeviceEnergy } from './device-energy.ts';
+import { readInventory, systemSensors } from './hardware.ts';
 import { nodeDisk } from './install/disk.ts';
 import { childModels } from './model/child-models.ts';
 import type { WorkloadInput } from './model/child-messages.ts';
@@ -23,6 +24,8 @@ export interface DeviceOptions {
   readonly threads: number;
   /** Watts, for a device that nothing measures. */
   readonly power?: { readonly idleW: number; readonly busyW: number };
+  /** Address of a wall meter that the device is plugged into. */
+  readonly wallMeter?: string;
   readonly agent?: Partial<AgentOptions>;
   /** Puts something around what the agent is made of: for tests of what may go wrong. */
   readonly around?: (ports: AgentPorts) => AgentPorts;
@@ -37,7 +40,7 @@ const MOST_FRAME_BYTES = 64 * 2 ** 20;
 export async function runDevice(options: DeviceOptions): Promise<void> {
   const { folder, signal, log } = options;
   let children: readonly number[] = [];
-  const energy = options.power === undefined ? null : modelledEnergy(options.power.idleW, options.power.busyW);
+  const { meter: energy, close: closeMeter } = await openDeviceEnergy({ log, ...(options.power === undefined ? {} : { power: options.power }), ...(options.wallMeter === undefined ? {} : { wallMeter: options.wallMeter }) });
   const inventory = (): ReturnType<typeof readInventory> => readInventory(folder, options.version, energy === null ? null : { source: energy.source, tier: energy.tier });
   const { joined, keyPem } = await openDevice({
     folder, inventory: await readInventory('.', options.version, null), signal, onFingerprint: options.onFingerprint, ...(options.claim === undefined ? {} : { claim: options.claim }),
@@ -81,6 +84,7 @@ export async function runDevice(options: DeviceOptions): Promise<void> {
   });
   frames?.close();
   await agent.stop();
+  await closeMeter();
 }
 
 /** POST one picture or array to `/`: its scores come back. On this machine only. */
