@@ -2,7 +2,7 @@
  * A fleet of simulated devices on one broker, and two rollouts in waves over all of them: the first brings a model, the second a faster one through a latency
  * gate that each device measures.
  *
- *     node bench/fleet-load.ts [--devices 2000] [--broker embedded|mosquitto] [--start-per-s 100] [--telemetry-s 60]
+ *     node bench/fleet-load.ts [--devices 2000] [--broker embedded|mosquitto] [--start-per-s 100] [--telemetry-s 60] [--rollouts 1|2]
  *
  * Prints one JSON object. This process is the console (and the embedded broker, where it is that); the devices are a process of their own, each with its own
  * TLS connection and the agent's own code. Memory, processor time and the delay of the event loop are the console's. `lost`: devices that do not run what their
@@ -22,7 +22,7 @@ import { writeLargerModel, writeSmallModel } from '../src/console/testing/small-
 import { startMosquitto } from '../src/fleet/link/testing/brokers.ts';
 
 const { values: flags } = parseArgs({
-  options: { devices: { type: 'string', default: '2000' }, broker: { type: 'string', default: 'embedded' }, 'start-per-s': { type: 'string', default: '100' }, 'telemetry-s': { type: 'string', default: '60' } },
+  options: { devices: { type: 'string', default: '2000' }, broker: { type: 'string', default: 'embedded' }, 'start-per-s': { type: 'string', default: '100' }, 'telemetry-s': { type: 'string', default: '60' }, rollouts: { type: 'string', default: '2' } },
 });
 const DEVICES = Number(flags.devices);
 const HOUR = 3_600_000;
@@ -145,19 +145,21 @@ try {
   note('first rollout');
   const first = await rollOut(1, []);
   note('second rollout');
-  const second = await rollOut(2, GATES);
+  const second = flags.rollouts === '1' ? null : await rollOut(2, GATES);
+  const last = second ?? first;
+  const wanted = second === null ? 1 : 2;
   await sleep(5000);
   const rows = await call('fleet.devices', {});
   const said = console_.demo.status();
-  const succeeded = new Set((await call('rollouts.devices', { id: second.id })).filter(({ state }) => state === 'succeeded' || state === 'already_installed').map(({ deviceId }) => deviceId));
+  const succeeded = new Set((await call('rollouts.devices', { id: last.id })).filter(({ state }) => state === 'succeeded' || state === 'already_installed').map(({ deviceId }) => deviceId));
   // What the console believes against what each device last said of itself, and the count that the process of the devices gives.
-  const lost = rows.filter(({ id, digest }) => succeeded.has(id) !== (digest === digests[1])).length + Math.abs((said?.running['flow 2'] ?? 0) - succeeded.size);
+  const lost = rows.filter(({ id, digest }) => succeeded.has(id) !== (digest === digests[wanted - 1])).length + Math.abs((said?.running[`flow ${wanted}`] ?? 0) - succeeded.size);
   console.log(JSON.stringify({
     devices: DEVICES, broker: flags.broker, telemetryEverySeconds: Number(flags['telemetry-s']),
     registered, connected: { ...connected, perS: Math.round(DEVICES / connected.seconds) },
-    first: { ...first.figures, waves: first.waves, states: first.states }, second: { ...second.figures, waves: second.waves, states: second.states },
+    first: { ...first.figures, waves: first.waves, states: first.states }, second: second === null ? null : { ...second.figures, waves: second.waves, states: second.states },
     devicesProcess: { rssMb: Math.round((said?.rssBytes ?? 0) / 2 ** 20), cpuSeconds: Math.round((said?.cpuMs ?? 0) / 1000), connected: said?.connected, running: said?.running, waitingReports: said?.waitingReports },
-    lost, twice: (await twice(first.id, rows.map(({ id }) => id))) + (await twice(second.id, rows.map(({ id }) => id))),
+    lost, twice: (await twice(first.id, rows.map(({ id }) => id))) + (second === null ? 0 : await twice(second.id, rows.map(({ id }) => id))),
   }, null, 2));
 } finally {
   await console_.demo.stop(false);
