@@ -110,7 +110,8 @@ export const telemetryMessage = z.object({
   batch: count,
   sentAtMs: momentMs,
   simulated: z.boolean(),
-  rows: z.array(telemetryRow).min(1).max(500),
+  /** None: the device is there and has nothing to tell; `batch` is then the last one that it has counted. */
+  rows: z.array(telemetryRow).max(500),
 });
 
 /** What the console has stored: the device may forget it. */

@@ -40,6 +40,8 @@ const BIRTHS_AHEAD = 100;
 const RETRY_MS = 5000;
 /** What was not acknowledged for so long is sent again. */
 const RESEND_MS = 60_000;
+/** After so long without a word it says that it is there: the console takes a silent device for gone after 90 s. */
+const ALIVE_MS = 30_000;
 /** Batches on their way at a time. */
 const WINDOW = 20;
 /** Commands that come before the welcome wait for it. */
@@ -61,6 +63,8 @@ export function createSession(ports: SessionPorts): Session {
   let takenBatches = 0;
   let sending: Promise<void> = Promise.resolve();
   let timerOff = (): void => {};
+  let aliveOff = (): void => {};
+  let saidAtMs = 0;
 
   const consoleNow = (): number | null => (offset === null ? null : offset.consoleMs + clock.elapsed() - offset.elapsedMs);
 
@@ -122,6 +126,7 @@ export function createSession(ports: SessionPorts): Session {
     for (const message of store.current().outbox) {
       if (message.sequence <= sentReports) continue;
       link.report(message);
+      said();
       sentReports = message.sequence;
     }
     serially(async () => {
@@ -131,6 +136,7 @@ export function createSession(ports: SessionPorts): Session {
       for (const { batch, rows } of await spool.take(after, sentBatches === 0 ? WINDOW : Math.max(0, room))) {
         if (!greeted) return;
         link?.telemetry({ format: 1, batch, sentAtMs: clock.now(), simulated: ports.simulated, rows: [...rows] });
+        said();
         sentBatches = batch;
       }
     });
@@ -146,6 +152,21 @@ export function createSession(ports: SessionPorts): Session {
         flush();
       } else announce();
       again();
+    });
+  }
+
+  function said(): void {
+    saidAtMs = clock.elapsed();
+  }
+
+  /** A device without a model, or one that measures every few minutes, has nothing else to say. */
+  function alive(): void {
+    aliveOff = timers.after(ALIVE_MS, () => {
+      if (greeted && clock.elapsed() - saidAtMs >= ALIVE_MS) {
+        link?.telemetry({ format: 1, batch: spool.last(), sentAtMs: clock.now(), simulated: ports.simulated, rows: [] });
+        said();
+      }
+      alive();
     });
   }
 
@@ -182,6 +203,7 @@ export function createSession(ports: SessionPorts): Session {
             });
             flush();
             again();
+            alive();
           },
           // The model runs meanwhile; a birth whose number may come again would be worse than none.
           () => {
@@ -199,6 +221,7 @@ export function createSession(ports: SessionPorts): Session {
       closed = true;
       greeted = false;
       timerOff();
+      aliveOff();
       await sending;
       await link?.close();
     },

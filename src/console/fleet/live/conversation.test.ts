@@ -14,8 +14,10 @@ let store: Store;
 let registry: FleetRegistry;
 let talk: Conversation;
 let welcomes: WelcomeMessage[];
+let acks: number;
 let heard: number[];
 let births: number;
+let nowMs: number;
 
 const birth = (number: number, more: Partial<BirthMessage> = {}): BirthMessage => ({
   format: 1, birth: number, atMs: 1, class: 'edge-box', workload: 'customer-flow', simulated: false, running: { artifact: 'flow', version: number, digest: String(number % 10).repeat(64) }, install: 'idle', reports: 0, batches: 0,
@@ -30,17 +32,44 @@ beforeEach(() => {
   registry = createFleetRegistry({ store, events: createEventHub(() => {}) });
   registry.saveStore({ id: 's1', name: 'One', region: 'East', timeZone: 'UTC', openingHours: [], tariffCnyPerKwh: null, linkKbitPerS: null, latitude: null, longitude: null });
   registry.saveDevice({ id: 'd1', storeId: 's1', name: '', class: 'edge-box', workload: 'customer-flow', tags: [] });
-  [welcomes, heard, births] = [[], [], 0];
+  acks = 0;
+  [welcomes, heard, births, nowMs] = [[], [], 0, Date.UTC(2026, 5, 1)];
   talk = createConversation({
-    store, registry, now: Date.now, log: () => {}, artifactsUrl: () => 'https://127.0.0.1:1',
+    store, registry, now: () => nowMs, log: () => {}, artifactsUrl: () => 'https://127.0.0.1:1',
     rollouts: { report: (_, message) => () => void heard.push(message.sequence), born: () => void births++, presence: () => {} },
-    mouth: { welcome: (_, message) => void welcomes.push(message), command: () => {}, ack: () => {} },
+    mouth: { welcome: (_, message) => void welcomes.push(message), command: () => {}, ack: () => void acks++ },
   });
 });
 afterEach(() => {
   registry.close();
   store.close();
   rmSync(folder, { recursive: true, force: true });
+});
+
+describe('a device that has nothing to tell', () => {
+  const alive = (): void => talk.telemetry('d1', { format: 1, batch: 4, sentAtMs: nowMs, simulated: false, rows: [] });
+
+  it('stays online for as long as it says that it is there, and nothing of it is stored or acknowledged', () => {
+    talk.birth('d1', birth(1));
+    for (let minute = 0; minute < 60; minute++) {
+      nowMs += 60_000;
+      talk.tick();
+      expect(registry.row('d1')?.presence).toBe('online');
+      alive();
+    }
+    expect(registry.acked('d1').batches).toBe(0);
+    expect(acks).toBe(0);
+  });
+
+  it('is stale and then offline once it does not even say that', () => {
+    talk.birth('d1', birth(1));
+    const seen = [89, 2, 208, 2].map((seconds) => {
+      nowMs += seconds * 1000;
+      talk.tick();
+      return registry.row('d1')?.presence;
+    });
+    expect(seen).toEqual(['online', 'stale', 'stale', 'offline']);
+  });
 });
 
 describe('the birth of an older session, played again', () => {

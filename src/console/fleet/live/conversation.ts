@@ -119,7 +119,7 @@ export function createConversation(options: ConversationOptions): Conversation {
       mouth.ack(deviceId, { format: 1, reports: Math.max(reports, message.sequence), nowMs: now() });
     },
     telemetry(deviceId, message) {
-      if (!heard(deviceId)) return;
+      if (!heard(deviceId) || message.rows.length === 0) return;
       const device = registry.number(deviceId);
       if (device === undefined) return;
       const { batches } = registry.acked(deviceId);

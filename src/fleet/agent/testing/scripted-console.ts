@@ -41,6 +41,8 @@ export class ScriptedConsole {
       },
       telemetry: (message) => {
         if (!this.#online || closed) return;
+        // It only says that it is there.
+        if (message.rows.length === 0) return;
         this.batches.push(telemetryMessage.parse(message));
         if (this.acks) this.ack({ batches: message.batch });
       },
