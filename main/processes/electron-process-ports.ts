@@ -24,4 +24,5 @@ export interface UtilityForkOptions {
   readonly serviceName: string;
   readonly stdio: 'pipe';
   readonly execArgv: string[];
+  readonly env?: NodeJS.ProcessEnv;
 }

@@ -54,6 +54,12 @@ async function settle(): Promise<void> {
 }
 
 describe('jobs in utility processes', () => {
+  it('get what is added to the environment, and keep the rest of it', () => {
+    const { utility } = setUp();
+    createUtilityHost({ platform: utility, inferenceChild: INFERENCE }).fork(JOB, [], { EDGEWISE_ADDED: 'yes' });
+    expect(utility.started.map(({ options }) => options.env)).toEqual([undefined, { ...process.env, EDGEWISE_ADDED: 'yes' }]);
+  });
+
   it('carry messages both ways, those sent before the process has started too', async () => {
     const { handle, job } = setUp();
     const received: unknown[] = [];

@@ -20,8 +20,8 @@ export interface UtilityHostOptions<P, C extends UtilityChildPort> {
 
 export function createUtilityHost<P, C extends UtilityChildPort>({ platform, inferenceChild }: UtilityHostOptions<P, C>): ProcessHost {
   return {
-    fork(entry, args): ChildHandle {
-      const job = start(platform, entry, [...args], 'Edgewise job');
+    fork(entry, args, env): ChildHandle {
+      const job = start(platform, entry, [...args], 'Edgewise job', env);
       const children = new Map<number, Running<C>>();
       const messageListeners: ((message: unknown) => void)[] = [];
       const tell = (message: FromBroker, port?: P): void => {
@@ -86,8 +86,8 @@ interface Running<C> {
   kill(): void;
 }
 
-function start<P, C extends UtilityChildPort>(platform: UtilityPlatform<P, C>, entry: string, args: string[], serviceName: string): Running<C> {
-  const options: UtilityForkOptions = { serviceName, stdio: 'pipe', execArgv: ['--disable-warning=ExperimentalWarning', '--enable-source-maps'] };
+function start<P, C extends UtilityChildPort>(platform: UtilityPlatform<P, C>, entry: string, args: string[], serviceName: string, env?: Readonly<Record<string, string>>): Running<C> {
+  const options: UtilityForkOptions = { serviceName, stdio: 'pipe', execArgv: ['--disable-warning=ExperimentalWarning', '--enable-source-maps'], ...(env ? { env: { ...process.env, ...env } } : {}) };
   const child = platform.fork(entry, args, options);
   let exit: ChildExit | undefined;
   let killed = false;

@@ -13,12 +13,13 @@ export interface NodeProcessHostOptions {
 export function createNodeProcessHost({ ownGroup = true }: NodeProcessHostOptions = {}): ProcessHost {
   const groups = ownGroup && process.platform !== 'win32';
   return {
-    fork(entry, args): ChildHandle {
+    fork(entry, args, env): ChildHandle {
       const child = fork(entry, [...args], {
         detached: groups,
         serialization: 'advanced',
         stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
         execArgv: ['--disable-warning=ExperimentalWarning', '--enable-source-maps'],
+        ...(env ? { env: { ...process.env, ...env } } : {}),
       });
       let ended: ChildExit | undefined;
       const exitListeners: ((exit: ChildExit) => void)[] = [];

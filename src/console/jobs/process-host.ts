@@ -24,6 +24,6 @@ export interface ChildHandle {
 }
 
 export interface ProcessHost {
-  /** Starts `entry` (a path) in a process of its own. */
-  fork(entry: string, args: readonly string[]): ChildHandle;
+  /** Starts `entry` (a path) in a process of its own. @param env what is added to this process's environment */
+  fork(entry: string, args: readonly string[], env?: Readonly<Record<string, string>>): ChildHandle;
 }

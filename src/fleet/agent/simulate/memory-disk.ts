@@ -9,26 +9,32 @@ import type { InstallDisk } from '../install/disk.ts';
 interface File {
   bytes: Buffer;
   length: number;
+  /** Then the bytes are never written to again. */
   shared: boolean;
 }
 
 /** Bytes that several disks have, by their digest. Kept for as long as one of them does. */
 export interface SharedBytes {
   take(bytes: Buffer): Buffer;
+  /** SHA-256, hex; known already where the bytes are shared ones, whole. */
+  digest(bytes: Uint8Array): string;
 }
 
 export function createSharedBytes(): SharedBytes {
   const kept = new Map<string, WeakRef<Buffer>>();
+  const known = new WeakMap<ArrayBufferLike, string>();
   return {
     take(bytes) {
       const digest = sha256(bytes);
       const found = kept.get(digest)?.deref();
       if (found) return found;
-      // A copy of its own: a view would keep all that it is a part of.
-      const own = Buffer.from(bytes);
+      // A copy of its own, and not one in a pool: a view would keep all that it is a part of.
+      const own = Buffer.from(new Uint8Array(bytes).buffer);
       kept.set(digest, new WeakRef(own));
+      known.set(own.buffer, digest);
       return own;
     },
+    digest: (bytes) => (bytes.byteLength === bytes.buffer.byteLength ? known.get(bytes.buffer) : undefined) ?? sha256(bytes),
   };
 }
 
@@ -64,7 +70,9 @@ export function memoryDisk(capacity: number, shared: SharedBytes = createSharedB
     },
     async read(path, offset, length) {
       const file = files.get(path);
-      return file === undefined ? new Uint8Array(0) : Uint8Array.from(file.bytes.subarray(offset, Math.min(file.length, offset + length)));
+      if (file === undefined) return new Uint8Array(0);
+      const part = file.bytes.subarray(offset, Math.min(file.length, offset + length));
+      return file.shared ? part : new Uint8Array(part);
     },
     async writeAt(path, offset, bytes) {
       const before = files.get(path) ?? { bytes: Buffer.alloc(0), length: 0, shared: false };

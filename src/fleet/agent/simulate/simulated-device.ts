@@ -112,7 +112,7 @@ export function createSimulatedDevice(given: SimulatedDeviceOptions): Agent {
   }
 
   function make(): Agent {
-    const runtime = simulatedRuntime({ disk, figures, faults: own, effects: faults.artifacts });
+    const runtime = simulatedRuntime({ disk, shared, figures, faults: own, effects: faults.artifacts });
     /** Its share of busy time between two looks at the temperature. */
     let busy = { share: 0, ms: 0, atMs: performance.now() };
     const begun = performance.now();

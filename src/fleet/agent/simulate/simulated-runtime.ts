@@ -1,12 +1,12 @@
 /** A model runtime of arithmetic: it reads and checks the files of the slot as the real one does, and makes its latencies up. */
 import { EdgewiseError } from '../../../base/errors.ts';
 import { ARTIFACT_FILES, workloadFacts } from '../../../contract/records/workload.ts';
-import { sha256 } from '../../artifact/keys.ts';
 import type { InstallDisk } from '../install/disk.ts';
 import type { InstalledModel } from '../install/installer.ts';
 import type { LoadedModel, ModelRuntime } from '../ports.ts';
 import type { ArtifactEffect, DeviceFaults } from './faults.ts';
 import type { SimulatedFigures } from './figures.ts';
+import type { SharedBytes } from './memory-disk.ts';
 
 export interface SimulatedRuntime extends ModelRuntime {
   /** Of what is in service; null: nothing is, or nothing special. */
@@ -15,6 +15,7 @@ export interface SimulatedRuntime extends ModelRuntime {
 
 export interface SimulatedRuntimeOptions {
   readonly disk: InstallDisk;
+  readonly shared: SharedBytes;
   readonly figures: SimulatedFigures;
   readonly faults: DeviceFaults;
   readonly effects: readonly ArtifactEffect[];
@@ -23,7 +24,7 @@ export interface SimulatedRuntimeOptions {
 const MOST_BYTES = 2 ** 31;
 
 export function simulatedRuntime(options: SimulatedRuntimeOptions): SimulatedRuntime {
-  const { disk, figures, faults, effects } = options;
+  const { disk, shared, figures, faults, effects } = options;
   let inService: { readonly effect: ArtifactEffect | null } | null = null;
   /** What was first put here is what the device came with: only a later one is new. */
   let first: string | null = null;
@@ -35,7 +36,7 @@ export function simulatedRuntime(options: SimulatedRuntimeOptions): SimulatedRun
     let modelBytes = 0;
     for (const { name, sha256: digest, length } of model.record.files) {
       const bytes = await disk.read(`slots/${model.slot}/${name}`, 0, Math.min(length + 1, MOST_BYTES));
-      if (sha256(bytes) !== digest) throw new EdgewiseError('WRONG_CONTENT', `${name} in slot ${model.slot} is not what was signed.`, { hint: 'Install again. If it comes back, the disk of the device is failing.' });
+      if (shared.digest(bytes) !== digest) throw new EdgewiseError('WRONG_CONTENT', `${name} in slot ${model.slot} is not what was signed.`, { hint: 'Install again. If it comes back, the disk of the device is failing.' });
       if (name.startsWith(ARTIFACT_FILES.model)) modelBytes += bytes.length;
     }
     return modelBytes;
