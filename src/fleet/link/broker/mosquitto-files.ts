@@ -38,8 +38,9 @@ export function mosquittoConfig(options: MosquittoOptions): string {
     'retain_available false',
     'persistence true',
     `persistence_location ${options.persistenceFolder.replace(/\/?$/u, '/')}`,
-    'autosave_interval 1',
-    'autosave_on_changes true',
+    // The whole of it is written each time: at every change, 10,000 sessions leave no time for anything else. What a broker that is killed
+    // forgets is said again: devices keep reports until the console has them, the console orders until a device has carried them out.
+    'autosave_interval 60',
     'max_queued_messages 1000',
     'persistent_client_expiration 30d',
     '',
