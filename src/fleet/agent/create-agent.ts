@@ -6,7 +6,7 @@ import { EdgewiseError, toEdgewiseError } from '../../base/errors.ts';
 import type { DeviceReport, FleetMeasurements } from '../../contract/records/rollout.ts';
 import type { CommandMessage, DesiredValues, Inventory, RunningArtifact } from '../../contract/wire/messages.ts';
 import type { DeviceFacts } from '../artifact/verify.ts';
-import { DEFAULT_DOWNLOAD, DOWNLOADS, type Fetch } from './install/download.ts';
+import { DOWNLOADS, type Fetch } from './install/download.ts';
 import type { InstallRecord } from './install/install-record.ts';
 import { createInstaller, type Benchmark, type Installer } from './install/installer.ts';
 import { measureCandidate } from './model/benchmark.ts';
@@ -248,7 +248,7 @@ export function createAgent(identity: AgentIdentity, ports: AgentPorts, given: P
             later('stuck', STUCK_RETRY_MS, () => installer.resume());
           },
         },
-        { download: DEFAULT_DOWNLOAD, maxStarts: options.maxStarts },
+        { download: options.download, maxStarts: options.maxStarts },
       );
       const session = createSession({
         connect: ports.connect,
@@ -280,7 +280,7 @@ export function createAgent(identity: AgentIdentity, ports: AgentPorts, given: P
       const orders = createOrders({
         store,
         installer,
-        update: () => ({ artifacts: artifacts.client, trust, clock, nonce: ports.nonce, facts }),
+        update: () => ({ artifacts: artifacts.client, trust, clock, nonce: ports.nonce, facts, random: ports.random, retry: options.download }),
         timers,
         consoleNow: session.consoleNow,
         running: () => running()?.digest ?? null,

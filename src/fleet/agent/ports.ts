@@ -6,7 +6,7 @@ import type { EnergyTier } from '../../contract/records/telemetry.ts';
 import type { AckMessage, BirthMessage, CommandMessage, Inventory, ReportMessage, TelemetryMessage, WelcomeMessage } from '../../contract/wire/messages.ts';
 import type { UpdateDocuments } from '../artifact/verify.ts';
 import type { InstallDisk } from './install/disk.ts';
-import type { Fetch } from './install/download.ts';
+import { DEFAULT_DOWNLOAD, type DownloadPolicy, type Fetch } from './install/download.ts';
 import type { InstalledModel } from './install/installer.ts';
 
 /** Who the device is; from its enrolment. */
@@ -151,6 +151,7 @@ export interface AgentOptions {
     /** Each of the four stretches at the workload's own pace over which power and temperature are read, where they can be; 0: they are not. */
     readonly stretchMs: number;
   };
+  readonly download: DownloadPolicy;
   /** A candidate that was started so often without being confirmed goes back. */
   readonly maxStarts: number;
   /** How much telemetry is kept while nobody takes it. */
@@ -166,6 +167,7 @@ export const DEFAULT_AGENT: AgentOptions = {
   confirmInferences: 20,
   confirmSlowdown: 3,
   benchmark: { runs: 200, maxMs: 60_000, stretchMs: 3000 },
+  download: DEFAULT_DOWNLOAD,
   maxStarts: 3,
   spool: { maxBatches: 500, rowsPerBatch: 100 },
   progressEveryMs: 5000,

@@ -250,6 +250,22 @@ describe('what is not for this device, or not as signed', () => {
     expect(console_.last('refused')).toEqual({ kind: 'refused', code: 'OLD_VERSION' });
   });
 
+  it.each([['freshness'], ['manifests'], ['time']])('a server that breaks down over the %s document: asked again, and told as a failure once that has not helped often enough', async (which) => {
+    const one = await publisher.publish(1);
+    await boot();
+    await until(() => expect(console_.births).toHaveLength(1));
+    let failures = 0;
+    publisher.intercept = (path) => (path.startsWith(`/v1/${which}`) && failures++ < 3 ? 500 : null);
+    console_.send(console_.order('prepare', one));
+    await told('staged');
+    expect(console_.kinds()).not.toContain('fault');
+
+    failures = Number.NEGATIVE_INFINITY;
+    console_.send(console_.order('prepare', await publisher.publish(2)));
+    await told('fault');
+    expect(console_.last('fault')).toEqual({ kind: 'fault', code: 'DOWNLOAD_FAILED', retry: true });
+  });
+
   it('a server that sheds: told as shed, never as a failure', async () => {
     const one = await publisher.publish(1);
     await boot();

@@ -64,7 +64,7 @@ export async function downloadBlob(ports: DownloadPorts, policy: DownloadPolicy,
     if (failure.details?.['ranges'] === false) ranges = false;
     fruitless = kept > before ? 0 : fruitless + (failure.code === 'SERVER_BUSY' ? 0 : 1);
     if (fruitless >= policy.attempts) throw failure;
-    await wait(ports, policy, failure, fruitless, signal);
+    await pauseBeforeRetry(ports, policy, failure, fruitless, signal);
   }
   await ports.disk.sync(path);
 }
@@ -94,7 +94,11 @@ function chunkLength(blob: BlobRecord, index: number): number {
   return Math.min(CHUNK_BYTES, blob.length - index * CHUNK_BYTES);
 }
 
-async function wait(ports: DownloadPorts, policy: DownloadPolicy, failure: EdgewiseError, tries: number, signal: AbortSignal): Promise<void> {
+/**
+ * As long as the server asks for, and a pause that doubles with each try.
+ * @param tries in a row that have brought nothing. @throws CANCELLED
+ */
+export async function pauseBeforeRetry(ports: Pick<DownloadPorts, 'random'>, policy: Pick<DownloadPolicy, 'delayMs' | 'maxDelayMs'>, failure: EdgewiseError, tries: number, signal: AbortSignal): Promise<void> {
   const asked = failure.details?.['retryAfterMs'];
   const backoff = Math.min(policy.maxDelayMs, policy.delayMs * 2 ** Math.max(0, tries - 1));
   const ms = (typeof asked === 'number' ? Math.min(asked, policy.maxDelayMs) : 0) + backoff * (0.5 + 0.5 * ports.random());

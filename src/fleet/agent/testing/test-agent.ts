@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { Inventory } from '../../../contract/wire/messages.ts';
 import { createAgent, type Agent } from '../create-agent.ts';
 import type { InstallDisk } from '../install/disk.ts';
+import { DEFAULT_DOWNLOAD } from '../install/download.ts';
 import type { AgentLink, AgentLinkHandlers, AgentOptions, AgentPorts } from '../ports.ts';
 import { plainArtifacts } from './publisher-server.ts';
 import { toldModels, type ToldModels } from './told-models.ts';
@@ -14,6 +15,7 @@ export const INVENTORY: Inventory = {
 
 /** Quick, so that a whole story takes moments. */
 export const QUICK: Partial<AgentOptions> = {
+  download: { ...DEFAULT_DOWNLOAD, attempts: 4, delayMs: 5 },
   telemetryEveryMs: 60, framesPerS: 200, confirmInferences: 5, progressEveryMs: 20, benchmark: { runs: 40, maxMs: 2000, stretchMs: 0 }, spool: { maxBatches: 5, rowsPerBatch: 3 },
 };
 
