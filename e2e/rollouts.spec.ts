@@ -77,7 +77,7 @@ test('published, previewed, rolled out over a canary, and audited', async ({ hos
   await page.getByText('Audit', { exact: true }).click();
   await page.locator('#board-filter').fill('ann lee');
   await expect(page.getByRole('row', { name: /Ann Lee Rollout submit/ })).toBeVisible();
-  const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Save as CSV' }).click()]);
+  const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Save all as CSV' }).click()]);
   const csv = info.outputPath('audit.csv');
   await download.saveAs(csv);
   const lines = readFileSync(csv, 'utf8').trimEnd().split('\r\n');

@@ -9,7 +9,7 @@ import { integer } from './options.ts';
 import type { Places } from './places.ts';
 
 const FLEET: readonly FleetVerb[] = ['list', 'show', 'stores', 'import', 'groups', 'claim', 'enrolments', 'accept', 'refuse', 'revoke', 'remove', 'status', 'link'];
-const ROLLOUT: readonly RolloutVerb[] = ['list', 'show', 'preview', 'create', 'audit', 'watch', 'submit', 'withdraw', 'approve', 'send-back', 'pause', 'resume', 'accept-and-resume', 'stop', 'roll-back'];
+const ROLLOUT: readonly RolloutVerb[] = ['list', 'show', 'preview', 'create', 'edit', 'audit', 'watch', 'submit', 'withdraw', 'approve', 'send-back', 'pause', 'resume', 'accept-and-resume', 'stop', 'roll-back'];
 
 /** Hands the flags in before the arguments, with what a command prints to. */
 type Action = <A extends unknown[], F>(work: (flags: F, ...args: A) => Promise<void>) => (...given: unknown[]) => Promise<void>;
@@ -43,11 +43,13 @@ export function addFleetCommands(command: (name: string, summary: string) => Com
   command('rollout', 'bring an artifact to devices in guarded waves')
     .addArgument(verb('what to do', ROLLOUT))
     .argument('[name]', 'a rollout by id or name; for preview and create a file with the draft')
+    .argument('[file]', 'edit: a file with the draft that takes the place of the one that is there')
     .option('--by <person>', 'who asks (the user of this machine)')
     .option('--note <text>', 'why, for the audit log')
     .option('--confirm <name>', 'stop, roll-back and accept-and-resume: the name of the rollout again')
     .option('--csv', 'audit: as a table for a spreadsheet')
-    .action(action(async (flags: RolloutFlags, what: RolloutVerb, name?: string) => (await import('./commands/rollout.ts')).rollout(what, name, flags, places, io(), signal)));
+    .addOption(new Option('--revision <n>', 'edit: refused where the draft was changed after this one (`effects` in show --json; the newest)').argParser(integer(0, Number.MAX_SAFE_INTEGER)))
+    .action(action(async (flags: RolloutFlags, what: RolloutVerb, name?: string, file?: string) => (await import('./commands/rollout.ts')).rollout(what, name, file, flags, places, io(), signal)));
 
   command('artifact', 'signed models for devices')
     .addArgument(verb('what to do', ['list', 'publish', 'withdraw']))

@@ -1,6 +1,6 @@
-/** Lets the reader save a text as a file. */
-export function saveText(name: string, text: string, type: string): void {
-  save(name, new Blob([text], { type: `${type};charset=utf-8` }));
+/** Lets the reader save a text as a file. @param parts of it, in order */
+export function saveText(name: string, parts: string | readonly string[], type: string): void {
+  save(name, new Blob(typeof parts === 'string' ? [parts] : [...parts], { type: `${type};charset=utf-8` }));
 }
 
 /** Lets the reader save bytes as a file. */

@@ -2,24 +2,28 @@
 import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { EdgewiseError } from '../../base/errors.ts';
+import type { RouteOutput } from '../../contract/rpc/routes.ts';
 import { rolloutDraft, type RolloutAction, type RolloutSummary } from '../../contract/rpc/rollout-routes.ts';
 import { withConsole } from '../console-client.ts';
 import { bytesText, tableText, type Io } from '../io.ts';
 import type { Places } from '../places.ts';
 
-export type RolloutVerb = 'list' | 'show' | 'preview' | 'create' | 'audit' | 'submit' | 'withdraw' | 'approve' | 'send-back' | 'pause' | 'resume' | 'accept-and-resume' | 'stop' | 'roll-back' | 'watch';
+export type RolloutVerb = 'list' | 'show' | 'preview' | 'create' | 'edit' | 'audit' | 'submit' | 'withdraw' | 'approve' | 'send-back' | 'pause' | 'resume' | 'accept-and-resume' | 'stop' | 'roll-back' | 'watch';
 
 export interface RolloutFlags {
   readonly by?: string;
   readonly note?: string;
   readonly confirm?: string;
   readonly csv?: boolean;
+  readonly revision?: number;
 }
 
 const ENDED: ReadonlySet<string> = new Set(['finished', 'stopped', 'rolled_back', 'draft', 'paused', 'awaiting_approval']);
 const WATCH_MS = 1000;
+const AUDIT_PAGE = 5000;
 
-export async function rollout(verb: RolloutVerb, argument: string | undefined, flags: RolloutFlags, places: Places, io: Io, signal: AbortSignal): Promise<void> {
+/** @param file edit: the draft that takes the place of the one that is there */
+export async function rollout(verb: RolloutVerb, argument: string | undefined, file: string | undefined, flags: RolloutFlags, places: Places, io: Io, signal: AbortSignal): Promise<void> {
   const named = (what: string): string => {
     if (argument === undefined) throw new EdgewiseError('USAGE', `rollout ${verb} needs ${what}.`, { hint: 'Run: edgewise rollout --help' });
     return argument;
@@ -53,13 +57,30 @@ export async function rollout(verb: RolloutVerb, argument: string | undefined, f
         if (preview.filterError) throw new EdgewiseError('BAD_REQUEST', `The filter is wrong at character ${preview.filterError.at + 1}: ${preview.filterError.message}`);
         return io.result(preview, () => [...preview.waves.map((wave, index) => `${wave.kind} ${index}: ${wave.deviceIds.length} devices in ${wave.stores} stores`), `downloads at most ${bytesText(preview.downloadBytes)}`, ...preview.risks.map((risk) => `${risk.level}: ${risk.text}`)].join('\n'));
       }
+      case 'edit': {
+        const { rollout: { id, effects } } = await find();
+        if (file === undefined) throw new EdgewiseError('USAGE', 'rollout edit needs a rollout and a file with the draft (JSON).', { hint: 'For example: edgewise rollout edit "flow 2" draft.json' });
+        const summary = await call('rollouts.edit', { id, revision: flags.revision ?? effects, draft: readDraft(file) });
+        return io.result(summary, () => textOf(summary));
+      }
       case 'audit': {
         const { rollout: { id } } = await find();
         if (flags.csv === true) {
-          const { text } = await call('rollouts.auditCsv', { id });
+          let text = '';
+          for (let after: number | null = null, more = true; more; more = after !== null) {
+            const part: RouteOutput<'rollouts.auditCsv'> = await call('rollouts.auditCsv', { id, after });
+            text += part.text;
+            after = part.next;
+          }
           return io.result({ csv: text }, () => text.trimEnd());
         }
-        const entries = await call('rollouts.audit', { id });
+        const entries: RouteOutput<'rollouts.audit'>['entries'] = [];
+        for (let before: number | null = null, more = true; more; more = before !== null) {
+          const page: RouteOutput<'rollouts.audit'> = await call('rollouts.audit', { id, before, limit: AUDIT_PAGE });
+          entries.push(...page.entries);
+          before = page.older;
+        }
+        entries.reverse();
         return io.result(entries, () => tableText([['at', 'who', 'what', 'from', 'to', 'note'], ...entries.map((entry) => [new Date(entry.atMs).toISOString(), `${entry.actor.kind} ${entry.actor.id}`, `${entry.subject.kind} ${entry.subject.id}: ${entry.event}`, entry.from, entry.to, entry.note])]));
       }
       case 'watch': {

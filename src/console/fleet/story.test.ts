@@ -18,6 +18,7 @@ import { MOSQUITTO, startMosquitto } from '../../fleet/link/testing/brokers.ts';
 import { createConsole, type Console } from '../create-console.ts';
 import { createNodeProcessHost } from '../jobs/node-process-host.ts';
 import { findEntries } from '../processes/entries.ts';
+import { auditOf } from '../testing/fleet-calls.ts';
 import { writeLargerModel, writeSmallModel } from '../testing/small-model.ts';
 
 const QUICK = { telemetryEveryMs: 1000, framesPerS: 50, frameBatchMs: 200, confirmInferences: 3, progressEveryMs: 50, benchmark: { runs: 40, maxMs: 2000, stretchMs: 0 } };
@@ -83,7 +84,7 @@ async function ended(id: string, state: string): Promise<RolloutSummary> {
     return await until(state, () => call('rollouts.get', { id }), ({ rollout }) => rollout.state === state);
   } catch {
     const { rollout, waves, states, tail } = await call('rollouts.get', { id });
-    throw new Error(JSON.stringify({ state: rollout.state, pause: rollout.pause, waves: waves.map((wave) => [wave.state, wave.reason]), states, tail, audit: (await call('rollouts.audit', { id })).map(({ subject, event, to, note }) => `${subject.id} ${event} ${to} ${note}`) }, null, 1));
+    throw new Error(JSON.stringify({ state: rollout.state, pause: rollout.pause, waves: waves.map((wave) => [wave.state, wave.reason]), states, tail, audit: (await auditOf(call, id)).map(({ subject, event, to, note }) => `${subject.id} ${event} ${to} ${note}`) }, null, 1));
   }
 }
 
@@ -154,9 +155,9 @@ describe.each(['embedded', 'mosquitto'] as const)('a rollout over the real line,
     const { rows, simulated } = await until('telemetry of it', () => call('fleet.telemetry', { id: 'd1', fromMs: 0, toMs: Date.now() + HOUR }), (found) => found.rows.at(-1)?.digest === second?.digest);
     expect(simulated).toBe(true);
     expect(rows.at(-1)?.inferences).toBeGreaterThan(0);
-    const audit = await call('rollouts.audit', { id });
+    const audit = await auditOf(call, id);
     expect(audit.find(({ event }) => event === 'approve_by_other')).toMatchObject({ actor: { kind: 'person', id: 'bob' } });
-    expect((await call('rollouts.auditCsv', { id })).text.split('\r\n').length).toBe(audit.length + 2);
+    expect((await call('rollouts.auditCsv', { id, after: null })).text.split('\r\n').length).toBe(audit.length + 2);
   });
 
   it.skipIf(skip)('a slower version is refused by the gate of the canary, and nobody keeps it', { timeout: 60_000 }, async () => {

@@ -191,15 +191,60 @@ describe('a rollout that is kept', () => {
     await until('its turn', () => stateOf(second, 'd1')?.state === 'downloading');
   });
 
+  it('gives the log in pages: each entry once, the newest first, also while it grows', async () => {
+    const id = begin();
+    await until('it to run', () => service.get(id).rollout.state === 'running');
+    for (let round = 0; round < 4; round++) {
+      service.act(id, 'pause', 'bob', `round ${round}`, null);
+      service.act(id, 'resume', 'bob', '', null);
+    }
+    const all = service.audit(id, null, 5000);
+    expect(all.older).toBeNull();
+    expect(all.total).toBe(all.entries.length);
+    const read: number[] = [];
+    let before: number | null = null;
+    do {
+      const page: ReturnType<RolloutService['audit']> = service.audit(id, before, 3);
+      expect(page.entries.length).toBeLessThanOrEqual(3);
+      read.push(...page.entries.map(({ sequence }) => sequence));
+      before = page.older;
+      // What comes meanwhile is newer than what is read next.
+      if (read.length === 3) service.act(id, 'pause', 'bob', 'late', null);
+    } while (before !== null);
+    expect(read).toEqual(all.entries.map(({ sequence }) => sequence));
+    expect(read).toEqual(read.toSorted((a, b) => b - a));
+    const exactly = service.audit(id, null, service.audit(id, null, 1).total);
+    expect(exactly.older).toBeNull();
+  });
+
+  it('keeps an edited draft through a restart, with the plan of now, and refuses the second of two editors', () => {
+    const { rollout } = service.create({ name: 'east', artifact: 'flow', version: 2, filter: '', policy: POLICY }, 'ann');
+    const draft = { name: 'east and west', artifact: 'flow', version: 2, filter: 'id = d1', policy: { ...POLICY, canary: 1 } };
+    expect(service.devices(rollout.id).length).toBeGreaterThan(1);
+    const edited = service.edit(rollout.id, rollout.effects, draft, 'bob');
+    expect(edited.rollout).toMatchObject({ id: rollout.id, name: 'east and west', author: 'bob', state: 'draft' });
+    expect(() => service.edit(rollout.id, rollout.effects, { ...draft, name: 'mine' }, 'ann')).toThrow(/changed meanwhile/);
+    // Nothing changed is no change.
+    expect(service.edit(rollout.id, edited.rollout.effects, draft, 'ann').rollout).toMatchObject({ author: 'bob', effects: edited.rollout.effects });
+    service.close();
+    open();
+    expect(service.devices(rollout.id).map(({ deviceId }) => deviceId)).toEqual(['d1']);
+    expect(service.get(rollout.id).waves.map(({ kind }) => kind)).toEqual(['canary']);
+    expect(service.audit(rollout.id, null, 10).entries.map(({ event, actor, note }) => [event, actor.id, note])).toEqual([['edit', 'bob', 'changed: name, filter, policy']]);
+    service.act(rollout.id, 'submit', 'bob', '', null);
+    expect(() => service.edit(rollout.id, service.get(rollout.id).rollout.effects, { ...draft, filter: '' }, 'ann')).toThrow(expect.objectContaining({ code: 'CONFLICT' }));
+  });
+
   it('keeps a log of who did what, and a table of it that no spreadsheet runs', async () => {
     const id = begin();
     await until('it to run', () => service.get(id).rollout.state === 'running');
     service.act(id, 'pause', 'bob', '=cmd|"/c calc"!A1', null);
-    const entry = service.audit(id).find(({ to }) => to === 'paused');
+    const entry = service.audit(id, null, 100).entries.find(({ to }) => to === 'paused');
     expect(entry).toMatchObject({ actor: { kind: 'person', id: 'bob' }, from: 'running', note: '=cmd|"/c calc"!A1' });
-    const { text } = service.auditCsv(id);
+    const { text } = service.auditCsv(id, null);
     expect(text).toContain(`"'=cmd|""/c calc""!A1"`);
-    expect(auditCsv([]).split('\r\n')).toHaveLength(2);
+    expect(auditCsv([], true).split('\r\n')).toHaveLength(2);
+    expect(auditCsv([], false)).toBe('\r\n');
     expect(() => service.act(id, 'stop', 'bob', '', null)).toThrow(/name of the rollout/);
     expect(() => service.get('nothing')).toThrow(/no rollout/);
   });

@@ -5,11 +5,12 @@
  */
 import { EdgewiseError } from '../../base/errors.ts';
 import type { DeviceRollout, DeviceReport, RolloutEffect, RolloutStore } from '../../contract/records/rollout.ts';
-import type { RolloutAction, RolloutDraft, RolloutSummary } from '../../contract/rpc/rollout-routes.ts';
+import type { AuditPage, RolloutAction, RolloutDraft, RolloutSummary } from '../../contract/rpc/rollout-routes.ts';
 import type { CommandMessage, ReportMessage } from '../../contract/wire/messages.ts';
 import { eachDevice, getDevice } from '../../fleet/rollout/device-map.ts';
 import { DEVICE_TRAITS } from '../../fleet/rollout/device-table.ts';
-import { draftRollout, planRollout } from '../../fleet/rollout/plan.ts';
+import { checkRevision, editRollout, partsChanged } from '../../fleet/rollout/edit.ts';
+import { draftRollout, planRollout, type RolloutPlan } from '../../fleet/rollout/plan.ts';
 import { isLive } from '../../fleet/rollout/rollout-table.ts';
 import { fromSnapshot, type RolloutInput, type RolloutState, type StepResult, type Target } from '../../fleet/rollout/state.ts';
 import { step } from '../../fleet/rollout/step.ts';
@@ -44,8 +45,11 @@ export interface RolloutService extends RolloutEars {
   create(draft: RolloutDraft, author: string): RolloutSummary;
   /** @throws NOT_FOUND, CONFLICT where the state does not allow it or the confirmation is wrong, FORBIDDEN for one's own approval */
   act(id: string, action: RolloutAction, by: string, note: string, confirm: string | null): RolloutSummary;
-  audit(id: string): ReturnType<Store['rollouts']['audit']>;
-  auditCsv(id: string): { readonly name: string; readonly text: string };
+  /** @throws NOT_FOUND, BAD_REQUEST as `create`, CONFLICT where it is no draft or was changed after that revision */
+  edit(id: string, revision: number, draft: RolloutDraft, by: string): RolloutSummary;
+  audit(id: string, before: number | null, limit: number): AuditPage;
+  /** In parts of so many entries that none holds up the console. */
+  auditCsv(id: string, after: number | null): { readonly name: string; readonly text: string; readonly next: number | null };
   /** Devices that a filter would touch now, as the planner wants them. */
   targets(filter: string): { readonly targets: readonly Target[]; readonly stores: readonly RolloutStore[] };
   /** Name of a rollout; null: there is none. */
@@ -61,6 +65,7 @@ export interface RolloutService extends RolloutEars {
 const TICK_MS = 2000;
 /** What comes in together is looked at together: a tick walks over every device. */
 const SETTLE_MS = 150;
+const CSV_PART = 5000;
 const TYPED: ReadonlySet<RolloutAction> = new Set(['stop', 'roll_back', 'accept_and_resume']);
 
 export function createRolloutService(options: RolloutServiceOptions): RolloutService {
@@ -233,20 +238,16 @@ export function createRolloutService(options: RolloutServiceOptions): RolloutSer
     broughtBy: (deviceId, digest) => [...states.values()].findLast(({ rollout, devices }) => rollout.digest === digest && getDevice(devices, deviceId)?.state === 'succeeded')?.rollout.id ?? null,
     targets,
     create(draft, author) {
-      const published = artifacts.manifest(draft.artifact, draft.version);
-      if (published === null) throw new EdgewiseError('NOT_FOUND', `There is no published version ${draft.version} of ${draft.artifact}.`, { hint: 'Publish it first, or choose another version.' });
-      const whom = targets(draft.filter);
-      const plan = planRollout(draft.policy, published.digest, whom.targets, whom.stores, random);
-      const state = draftRollout({ id: options.newId(), author, digest: published.digest, ...draft }, plan, whom.targets, whom.stores, now());
-      const { id } = state.rollout;
-      store.transaction(() => {
-        store.rollouts.saveRollout(state.rollout, [...state.stores.values()]);
-        for (const wave of state.waves) store.rollouts.saveWave(id, wave);
-        for (const device of eachDevice(state.devices)) store.rollouts.saveDevice(id, device);
-      });
-      states.set(id, state);
-      feed.changed(state, []);
-      return summaryOf(state, registry);
+      const { digest, plan, targets: whom, stores } = planOf(draft);
+      return begin(draftRollout({ id: options.newId(), author, digest, ...draft }, plan, whom, stores, now()), []);
+    },
+    edit(id, revision, draft, by) {
+      const state = find(id);
+      checkRevision(state, revision);
+      if (partsChanged(state.rollout, draft).length === 0) return summaryOf(state, registry);
+      const { digest, plan, targets: whom, stores } = planOf(draft);
+      const edited = editRollout(state, { digest, ...draft }, plan, whom, stores, by, now());
+      return begin(edited.state, edited.effects);
     },
     act(id, action, by, note, confirm) {
       const { rollout } = find(id);
@@ -258,13 +259,17 @@ export function createRolloutService(options: RolloutServiceOptions): RolloutSer
       wake(now());
       return summaryOf(find(id), registry);
     },
-    audit(id) {
+    audit(id, before, limit) {
       find(id);
-      return store.rollouts.audit(id);
+      // One more than is asked for tells whether there are more.
+      const found = store.rollouts.auditBefore(id, before, limit + 1);
+      const entries = found.slice(0, limit);
+      return { entries, older: found.length > limit ? (entries.at(-1)?.sequence ?? null) : null, total: store.rollouts.auditCount(id) };
     },
-    auditCsv(id) {
+    auditCsv(id, after) {
       const { rollout } = find(id);
-      return { name: `${rollout.name} audit.csv`, text: auditCsv(store.rollouts.audit(id)) };
+      const entries = store.rollouts.auditAfter(id, after, CSV_PART);
+      return { name: `${rollout.name} audit.csv`, text: auditCsv(entries, after === null), next: entries.length === CSV_PART ? (entries.at(-1)?.sequence ?? null) : null };
     },
     report(deviceId, message) {
       const told: [string, RolloutInput][] = inputsOf(message, deviceId);
@@ -295,6 +300,29 @@ export function createRolloutService(options: RolloutServiceOptions): RolloutSer
       feed.close();
     },
   };
+
+  /** Whom a draft would touch now, and in which order. */
+  function planOf(draft: RolloutDraft): { digest: string; plan: RolloutPlan; targets: readonly Target[]; stores: readonly RolloutStore[] } {
+    const published = artifacts.manifest(draft.artifact, draft.version);
+    if (published === null) throw new EdgewiseError('NOT_FOUND', `There is no published version ${draft.version} of ${draft.artifact}.`, { hint: 'Publish it first, or choose another version.' });
+    const whom = targets(draft.filter);
+    return { digest: published.digest, plan: planRollout(draft.policy, published.digest, whom.targets, whom.stores, random), ...whom };
+  }
+
+  /** Keeps a plan in place of what was there under its id. */
+  function begin(state: RolloutState, effects: readonly RolloutEffect[]): RolloutSummary {
+    const { id } = state.rollout;
+    store.transaction(() => {
+      store.rollouts.dropPlan(id);
+      store.rollouts.saveRollout(state.rollout, [...state.stores.values()]);
+      for (const wave of state.waves) store.rollouts.saveWave(id, wave);
+      for (const device of eachDevice(state.devices)) store.rollouts.saveDevice(id, device);
+      for (const effect of effects) if (effect.kind === 'audit') store.rollouts.addAudit(id, effect.id, effect.entry);
+    });
+    states.set(id, state);
+    feed.changed(state, []);
+    return summaryOf(state, registry);
+  }
 
   /** A report is of one rollout; what a slot says that it runs counts for the others too. */
   function inputsOf(message: ReportMessage, deviceId: string): [string, RolloutInput][] {

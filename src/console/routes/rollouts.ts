@@ -7,7 +7,7 @@ import { previewRollout } from '../rollouts/preview.ts';
 import type { RolloutService } from '../rollouts/rollout-service.ts';
 import type { Handlers } from '../router.ts';
 
-type RolloutHandlers = Pick<Handlers, 'rollouts.list' | 'rollouts.get' | 'rollouts.devices' | 'rollouts.preview' | 'rollouts.create' | 'rollouts.act' | 'rollouts.audit' | 'rollouts.auditCsv'>;
+type RolloutHandlers = Pick<Handlers, 'rollouts.list' | 'rollouts.get' | 'rollouts.devices' | 'rollouts.preview' | 'rollouts.create' | 'rollouts.edit' | 'rollouts.act' | 'rollouts.audit' | 'rollouts.auditCsv'>;
 
 export function rolloutHandlers(services: { readonly rollouts: RolloutService; readonly registry: FleetRegistry; readonly artifacts: ArtifactService; readonly personName: () => string; readonly now: () => number; readonly random: () => number }): RolloutHandlers {
   const { rollouts, registry, artifacts } = services;
@@ -25,9 +25,10 @@ export function rolloutHandlers(services: { readonly rollouts: RolloutService; r
       return { waves, risks: risks.map((risk) => ({ ...risk })), filterError: null, downloadBytes };
     },
     'rollouts.create': (draft) => rollouts.create(draft, services.personName().trim() || person()),
+    'rollouts.edit': ({ id, revision, draft }) => rollouts.edit(id, revision, draft, services.personName().trim() || person()),
     'rollouts.act': ({ id, action, by, note, confirm }) => rollouts.act(id, action, by, note, confirm),
-    'rollouts.audit': ({ id }) => rollouts.audit(id),
-    'rollouts.auditCsv': ({ id }) => rollouts.auditCsv(id),
+    'rollouts.audit': ({ id, before, limit }) => rollouts.audit(id, before, limit),
+    'rollouts.auditCsv': ({ id, after }) => rollouts.auditCsv(id, after),
   };
 }
 

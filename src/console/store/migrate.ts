@@ -5,11 +5,12 @@ import { libraryAndJobs } from './migrations/0001-library-and-jobs.ts';
 import { artifacts } from './migrations/0002-artifacts.ts';
 import { fleet } from './migrations/0003-fleet.ts';
 import { telemetry } from './migrations/0004-telemetry.ts';
+import { auditPages } from './migrations/0005-audit-pages.ts';
 
 export type Migration = (database: DatabaseSync) => void;
 
 /** Migration n (from 1) takes version n - 1 to n. Only append: a migration that has been released never changes. */
-export const migrations: readonly Migration[] = [libraryAndJobs, artifacts, fleet, telemetry];
+export const migrations: readonly Migration[] = [libraryAndJobs, artifacts, fleet, telemetry, auditPages];
 
 /** @throws EdgewiseError CONFLICT where a newer Edgewise has written the database */
 export function migrate(database: DatabaseSync, steps: readonly Migration[] = migrations): { readonly from: number; readonly to: number } {

@@ -12,6 +12,9 @@ export interface OpenCommand {
   readonly message: Extract<CommandMessage, { kind: 'rollout' }>;
 }
 
+/** With its place in the log. */
+export type NumberedEntry = AuditEntry & { readonly sequence: number };
+
 export interface RolloutsRepository {
   /** Newest first. */
   ids(): string[];
@@ -21,7 +24,13 @@ export interface RolloutsRepository {
   saveDevice(rolloutId: string, device: DeviceRollout): void;
   /** Once for each effect, however often it is said. */
   addAudit(rolloutId: string, effectId: string, entry: AuditEntry): void;
-  audit(rolloutId: string): AuditEntry[];
+  /** The newest first. @param before a sequence; null: from the newest on */
+  auditBefore(rolloutId: string, before: number | null, limit: number): NumberedEntry[];
+  /** The oldest first. @param after a sequence; null: from the oldest on */
+  auditAfter(rolloutId: string, after: number | null, limit: number): NumberedEntry[];
+  auditCount(rolloutId: string): number;
+  /** Waves and devices of a plan that another one takes the place of. */
+  dropPlan(rolloutId: string): void;
   /** The newest of a device takes the place of the one before. */
   setCommand(command: OpenCommand): void;
   commands(): OpenCommand[];
@@ -40,12 +49,17 @@ export function createRolloutsRepository(database: DatabaseSync): RolloutsReposi
   const saveWave = database.prepare('INSERT INTO rollout_waves (rollout_id, number, record) VALUES (?, ?, ?) ON CONFLICT (rollout_id, number) DO UPDATE SET record = excluded.record');
   const saveDevice = database.prepare('INSERT INTO rollout_devices (rollout_id, device_id, record) VALUES (?, ?, ?) ON CONFLICT (rollout_id, device_id) DO UPDATE SET record = excluded.record');
   const addAudit = database.prepare('INSERT OR IGNORE INTO rollout_audit (rollout_id, effect_id, entry) VALUES (?, ?, ?)');
-  const audit = database.prepare('SELECT entry FROM rollout_audit WHERE rollout_id = ? ORDER BY sequence');
+  const auditBefore = database.prepare('SELECT sequence, entry FROM rollout_audit WHERE rollout_id = ? AND sequence < ? ORDER BY sequence DESC LIMIT ?');
+  const auditAfter = database.prepare('SELECT sequence, entry FROM rollout_audit WHERE rollout_id = ? AND sequence > ? ORDER BY sequence LIMIT ?');
+  const auditCount = database.prepare('SELECT count(*) AS entries FROM rollout_audit WHERE rollout_id = ?');
+  const dropWaves = database.prepare('DELETE FROM rollout_waves WHERE rollout_id = ?');
+  const dropDevices = database.prepare('DELETE FROM rollout_devices WHERE rollout_id = ?');
   const setCommand = database.prepare('INSERT INTO rollout_commands (rollout_id, device_id, sequence, message) VALUES (?, ?, ?, ?) ON CONFLICT (rollout_id, device_id) DO UPDATE SET sequence = excluded.sequence, message = excluded.message WHERE excluded.sequence >= rollout_commands.sequence');
   const commands = database.prepare('SELECT rollout_id AS rolloutId, device_id AS deviceId, message FROM rollout_commands');
   const commandsOf = database.prepare('SELECT rollout_id AS rolloutId, device_id AS deviceId, message FROM rollout_commands WHERE device_id = ?');
   const dropCommand = database.prepare('DELETE FROM rollout_commands WHERE rollout_id = ? AND device_id = ?');
   const open = (row: Record<string, unknown>): OpenCommand => ({ rolloutId: String(row['rolloutId']), deviceId: String(row['deviceId']), message: parseColumn(rolloutCommand, row['message'], 'rollout_commands') });
+  const numbered = (row: Record<string, unknown>): NumberedEntry => ({ ...parseColumn(auditEntry, row['entry'], 'rollout_audit'), sequence: Number(row['sequence']) });
   return {
     ids: () => ids.all().map((row) => String(row['id'])),
     load(id) {
@@ -62,7 +76,13 @@ export function createRolloutsRepository(database: DatabaseSync): RolloutsReposi
     saveWave: (rolloutId, wave) => void saveWave.run(rolloutId, wave.index, JSON.stringify(wave)),
     saveDevice: (rolloutId, device) => void saveDevice.run(rolloutId, device.deviceId, JSON.stringify(device)),
     addAudit: (rolloutId, effectId, entry) => void addAudit.run(rolloutId, effectId, JSON.stringify(entry)),
-    audit: (rolloutId) => audit.all(rolloutId).map((row) => parseColumn(auditEntry, row['entry'], 'rollout_audit')),
+    auditBefore: (rolloutId, before, limit) => auditBefore.all(rolloutId, before ?? Number.MAX_SAFE_INTEGER, limit).map(numbered),
+    auditAfter: (rolloutId, after, limit) => auditAfter.all(rolloutId, after ?? 0, limit).map(numbered),
+    auditCount: (rolloutId) => Number(auditCount.get(rolloutId)?.['entries']),
+    dropPlan(rolloutId) {
+      dropWaves.run(rolloutId);
+      dropDevices.run(rolloutId);
+    },
     setCommand: ({ rolloutId, deviceId, message }) => void setCommand.run(rolloutId, deviceId, message.sequence, JSON.stringify(message)),
     commands: () => commands.all().map(open),
     commandsOf: (deviceId) => commandsOf.all(deviceId).map(open),

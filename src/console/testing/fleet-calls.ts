@@ -27,6 +27,17 @@ export function callsOf(console: Pick<Console, 'router'>): Call {
   };
 }
 
+/** All of a rollout's audit, the oldest entry first, read in small pages. */
+export async function auditOf(call: Call, id: string): Promise<RouteOutput<'rollouts.audit'>['entries']> {
+  const entries: RouteOutput<'rollouts.audit'>['entries'] = [];
+  for (let before: number | null = null, more = true; more; more = before !== null) {
+    const page: RouteOutput<'rollouts.audit'> = await call('rollouts.audit', { id, before, limit: 100 });
+    entries.push(...page.entries);
+    before = page.older;
+  }
+  return entries.reverse();
+}
+
 /** @throws what it was like in the end, where it does not hold in time */
 export async function until<T>(what: string, read: () => Promise<T> | T, holds: (value: T) => boolean, forMs = 60_000): Promise<T> {
   const end = performance.now() + forMs;
@@ -104,6 +115,6 @@ export async function comesTo(call: Call, id: string, states: readonly RolloutSu
     // What it was like is told below.
   }
   const { rollout, waves, states: count, tail } = await call('rollouts.get', { id });
-  const audit = (await call('rollouts.audit', { id })).map(({ subject, event, to, note }) => `${subject.id} ${event} ${to} ${note}`);
+  const audit = (await auditOf(call, id)).map(({ subject, event, to, note }) => `${subject.id} ${event} ${to} ${note}`);
   throw new Error(`the rollout did not come to ${states.join(' or ')}: ${JSON.stringify({ state: rollout.state, pause: rollout.pause, waves: waves.map((wave) => [wave.state, wave.reason]), count, tail, audit: audit.slice(-60) }, null, 1)}`);
 }

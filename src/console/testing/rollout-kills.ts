@@ -11,7 +11,7 @@ import type { RouteInput, RouteName, RouteOutput } from '../../contract/rpc/rout
 import type { Agent } from '../../fleet/agent/create-agent.ts';
 import { createSimulatedDevice } from '../../fleet/agent/simulate/simulated-device.ts';
 import { deviceLedger, type DeviceLedger } from '../../fleet/agent/testing/device-ledger.ts';
-import { enrolDevice, importModels, openLine, QUICK_POLICY, until, type Call } from './fleet-calls.ts';
+import { auditOf, enrolDevice, importModels, openLine, QUICK_POLICY, until, type Call } from './fleet-calls.ts';
 
 export type RolloutRound = 'approved' | 'paused' | 'stopped' | 'undone' | 'misses its gate';
 
@@ -216,7 +216,7 @@ export async function killConsole(options: RolloutKillOptions): Promise<RolloutK
       if (row === undefined) tally.wrong.push(`the console does not know what ${deviceId} runs`);
       tally.installs += steps('confirming');
     }
-    const audit = await sure('rollouts.audit', { id });
+    const audit = await auditOf(sure, id);
     tally.audit += audit.length;
     tally.wrong.push(...gaps(audit).map((gap) => `round ${number}, ${kind}: ${gap}`));
     log(`round ${number}, ${kind}: ${tally.kills} kills so far, ${tally.wrong.length === 0 ? 'nothing wrong' : tally.wrong.join('; ')}`);

@@ -109,10 +109,17 @@ export const rolloutRoutes = {
     }),
   }),
   'rollouts.create': defineRoute({ input: rolloutDraft, output: rolloutSummary }),
+  /** Another plan for a draft. `revision`: the `effects` of the rollout that was read; CONFLICT where it has moved on since, or is no draft. */
+  'rollouts.edit': defineRoute({ input: byId.extend({ revision: z.number().int().min(0), draft: rolloutDraft }), output: rolloutSummary }),
   /** `confirm` must equal the rollout's name for stop, roll_back and accept_and_resume. `by`: who asks; the approver must be another person. */
   'rollouts.act': defineRoute({ input: byId.extend({ action: rolloutAction, by: z.string().min(1).max(100), note: z.string().max(1000), confirm: z.string().nullable() }), output: rolloutSummary }),
-  'rollouts.audit': defineRoute({ input: byId, output: z.array(auditEntry) }),
-  'rollouts.auditCsv': defineRoute({ input: byId, output: z.object({ name: z.string(), text: z.string() }) }),
+  /** One page, the newest entry first. `before`: a page's `older`, null for the first page; `older` is null where there is nothing before. */
+  'rollouts.audit': defineRoute({
+    input: byId.extend({ before: z.number().int().nullable(), limit: z.number().int().min(1).max(5000) }),
+    output: z.object({ entries: z.array(auditEntry.extend({ sequence: z.number().int() })), older: z.number().int().nullable(), total: z.number().int() }),
+  }),
+  /** All of it in parts, the oldest entry first; the first part has the line of heads. `after`: a part's `next`, null for the first part; `next` is null with the last. */
+  'rollouts.auditCsv': defineRoute({ input: byId.extend({ after: z.number().int().nullable() }), output: z.object({ name: z.string(), text: z.string(), next: z.number().int().nullable() }) }),
 } as const;
 
 export type SigningStatus = z.infer<typeof signingStatus>;
@@ -120,4 +127,5 @@ export type ArtifactRecord = z.infer<typeof artifactRecord>;
 export type RolloutSummary = z.infer<typeof rolloutSummary>;
 export type RolloutDraft = z.infer<typeof rolloutDraft>;
 export type RolloutRisk = z.infer<typeof rolloutRisk>;
+export type AuditPage = z.infer<(typeof rolloutRoutes)['rollouts.audit']['output']>;
 export type RolloutAction = z.infer<typeof rolloutAction>;
