@@ -88,6 +88,52 @@ test('published, previewed, rolled out over a canary, and audited', async ({ hos
   await expect(page.getByText('No rollout running, none needs you.')).toBeVisible();
 });
 
+test('a draft is edited with its own values; of two who change it the second is told', async ({ host: { page } }) => {
+  test.setTimeout(120_000);
+  await openModel(page, sample.model);
+  await startFleet(page);
+  await publish(page, 'flow');
+  await fillWizard(page, 'plan of ann', 'workload = customer-flow');
+  await page.getByRole('link', { name: /How/ }).click();
+  await page.getByRole('spinbutton', { name: 'Soak (min)' }).fill('7');
+  await page.getByRole('spinbutton', { name: 'Soak (min)' }).blur();
+  await page.getByRole('link', { name: /Check/ }).click();
+  await page.getByLabel('Your name').fill('Ann Lee');
+  await page.getByRole('button', { name: 'Keep as draft' }).click();
+  await expect(page.getByRole('heading', { level: 1, name: 'plan of ann' })).toBeVisible();
+
+  await page.getByRole('button', { name: 'Edit', exact: true }).click();
+  await expect(page.getByRole('heading', { level: 1, name: 'Edit plan of ann' })).toBeVisible();
+  await expect(page.getByRole('textbox', { name: 'Name' })).toHaveValue('plan of ann');
+  await page.getByRole('textbox', { name: 'Name' }).fill('plan of both');
+  await page.getByRole('link', { name: /Whom/ }).click();
+  await expect(page.getByRole('textbox', { name: 'Filter' })).toHaveValue('workload = customer-flow');
+  await page.getByRole('link', { name: /How/ }).click();
+  await expect(page.getByRole('spinbutton', { name: 'Soak (min)' })).toHaveValue('7');
+
+  // Somebody else is quicker.
+  const [summary] = await callRoute(page, 'rollouts.list', {});
+  if (summary === undefined) throw new Error('there is no rollout');
+  const { id, effects: revision, name, artifact, version, filter, policy } = summary.rollout;
+  await callRoute(page, 'rollouts.edit', { id, revision, draft: { name: `${name} again`, artifact, version, filter, policy } });
+  await page.getByRole('link', { name: /Check/ }).click();
+  await page.getByRole('button', { name: 'Save the draft' }).click();
+  await expect(page.getByText('Rollout plan of ann again was changed meanwhile.')).toBeVisible();
+  await page.getByRole('button', { name: 'Read the draft again' }).click();
+  await page.getByRole('link', { name: /What/ }).first().click();
+  await expect(page.getByRole('textbox', { name: 'Name' })).toHaveValue('plan of ann again');
+  await page.getByRole('textbox', { name: 'Name' }).fill('plan of both');
+  await page.getByRole('link', { name: /Check/ }).click();
+  await page.getByRole('button', { name: 'Save the draft' }).click();
+  await expect(page.getByRole('heading', { level: 1, name: 'plan of both' })).toBeVisible();
+  await page.getByText('Audit', { exact: true }).click();
+  await expect(page.getByRole('row', { name: /Ann Lee Rollout edited Draft changed: name/ })).toHaveCount(2);
+
+  // A new rollout begins empty, not with what the draft had.
+  await go(page, '/rollouts/new');
+  await expect(page.getByRole('textbox', { name: 'Name' })).toHaveValue('flow 1');
+});
+
 test('a person pauses, resumes, stops and rolls back; what does harm wants the name typed', async ({ host: { page } }) => {
   test.setTimeout(240_000);
   await openModel(page, sample.model);

@@ -22,6 +22,7 @@ export const router = createRouter({
     { path: '/rollouts', name: 'rollouts', component: () => import('./features/rollouts/RolloutsPage.vue') },
     { path: '/rollouts/artifacts', name: 'artifacts', component: () => import('./features/rollouts/artifacts/ArtifactsPage.vue') },
     { path: '/rollouts/new', name: 'new-rollout', component: () => import('./features/rollouts/wizard/WizardPage.vue') },
+    { path: '/rollouts/:rollout/edit', name: 'edit-rollout', component: () => import('./features/rollouts/wizard/WizardPage.vue') },
     { path: '/rollouts/:rollout', name: 'rollout', component: () => import('./features/rollouts/board/BoardPage.vue') },
     { path: '/savings/advisor', name: 'advisor', component: () => import('./features/advisor/AdvisorPage.vue') },
     { path: '/savings/:rest(.*)*', name: 'savings', component: () => import('./features/savings/SavingsPage.vue') },

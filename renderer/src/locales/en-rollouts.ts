@@ -70,6 +70,18 @@ export const enRollouts = {
     person: 'Paused by a person', failure_rule: 'Too many failures', success_gate: 'Too few successes', measured_gate: 'Measured figures miss a gate', gate_unproven: 'Too little was measured', sample_too_small: 'Too few devices have ended',
     withNote: '{reason}. {note}',
   },
+  event: {
+    edit: 'edited', submit_for_approval: 'submitted for approval', submit: 'submitted', withdraw: 'withdrawn', approve_by_other: 'approved', approve_by_author: 'approved by its author',
+    send_back: 'sent back', pause: 'paused', resume: 'resumed', stop: 'stopped', roll_back: 'rolled back', start_due: 'its time came',
+    guard_pause: 'a guard paused', guard_stop: 'a guard stopped', guard_roll_back: 'a guard rolled back', all_done: 'all devices done', drained: 'nothing left to wait for', begin: 'began',
+    enough_succeeded: 'enough succeeded', nothing_to_do: 'nothing to do', soaked: 'soaked', gate_missed: 'gate missed', accept: 'accepted', prepare: 'told to prepare',
+    hold: 'held', activate: 'told to change over', deadline_retry: 'out of time, once more', deadline_final: 'out of time', deadline_offline: 'out of time while offline', cancel: 'cancelled',
+    remove: 'left the fleet', joined: 'joined', benchmark_met: 'benchmark met the gates', benchmark_held: 'benchmark met, held', benchmark_missed: 'benchmark missed a gate', downloading: 'downloads',
+    shed: 'asked to wait', verifying: 'verifies', staged: 'ready', confirming: 'confirms', runs_target: 'runs the version', runs_previous: 'runs the version before',
+    back_on_previous: 'went back', runs_other: 'runs another version', measured: 'measured', fault_retry: 'fault, once more', fault_final: 'fault', fault_after_swap: 'fault after the change',
+    refused: 'refused', self_rolled_back: 'went back by itself',
+  },
+  part: { name: 'name', artifact: 'artifact', version: 'version', filter: 'filter', policy: 'policy' },
   judged: {
     ofWave: '{wave}: {what}',
     succeeded: '{succeeded} of {ended} that ended have succeeded, {all} in all',
@@ -77,6 +89,7 @@ export const enRollouts = {
     missed: '{metric}: {missed} of {measured} devices miss the limit of {limit}',
     unproven: '{metric}: {measured} devices measured, {needed} needed',
     failures: '{failed} of {executed} {kinds}, limit {limit} %',
+    changed: 'changed: {parts}',
   },
   why: {
     ownApproval: 'Another person than its author has to approve it.',

@@ -71,6 +71,18 @@ export const zhCNRollouts: typeof enRollouts = {
     person: '由人暂停', failure_rule: '失败过多', success_gate: '成功过少', measured_gate: '实测指标未达门槛', gate_unproven: '测量数据不足', sample_too_small: '已结束的设备过少',
     withNote: '{reason}。{note}',
   },
+  event: {
+    edit: '编辑', submit_for_approval: '提交批准', submit: '提交', withdraw: '撤回', approve_by_other: '批准', approve_by_author: '作者自行批准',
+    send_back: '退回', pause: '暂停', resume: '继续', stop: '停止', roll_back: '回滚', start_due: '到达开始时间',
+    guard_pause: '保护规则暂停', guard_stop: '保护规则停止', guard_roll_back: '保护规则回滚', all_done: '全部设备完成', drained: '已无等待项', begin: '开始',
+    enough_succeeded: '成功数已够', nothing_to_do: '无需处理', soaked: '观察期结束', gate_missed: '未过门限', accept: '接受', prepare: '下令准备',
+    hold: '暂缓', activate: '下令切换', deadline_retry: '超时，再试', deadline_final: '超时', deadline_offline: '离线期间超时', cancel: '取消',
+    remove: '离开设备群', joined: '加入', benchmark_met: '基准测试达标', benchmark_held: '基准测试达标，暂缓', benchmark_missed: '基准测试未达标', downloading: '正在下载',
+    shed: '被要求等待', verifying: '正在校验', staged: '已就绪', confirming: '正在确认', runs_target: '运行新版本', runs_previous: '运行之前的版本',
+    back_on_previous: '已退回', runs_other: '运行其他版本', measured: '已测量', fault_retry: '故障，再试', fault_final: '故障', fault_after_swap: '切换后故障',
+    refused: '拒绝', self_rolled_back: '自行退回',
+  },
+  part: { name: '名称', artifact: '制品', version: '版本', filter: '筛选条件', policy: '策略' },
   judged: {
     ofWave: '{wave}：{what}',
     succeeded: '已结束的 {ended} 台中成功 {succeeded} 台，共 {all} 台',
@@ -78,6 +90,7 @@ export const zhCNRollouts: typeof enRollouts = {
     missed: '{metric}：{measured} 台设备中 {missed} 台超出 {limit} 的限度',
     unproven: '{metric}：已测 {measured} 台设备，需要 {needed} 台',
     failures: '{executed} 台中 {failed} 台{kinds}，限度 {limit} %',
+    changed: '已更改：{parts}',
   },
   why: {
     ownApproval: '须由作者以外的人批准。',

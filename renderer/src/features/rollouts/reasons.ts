@@ -53,6 +53,8 @@ export function useReasons() {
     if (unproven !== '') return t('rollouts.judged.unproven', { metric: metricText(unproven), measured: some, needed });
     const [, failed = '', executed = '', kinds = '', most = ''] = /^(\d+) of (\d+) ([a-z_ ]+), limit ([\d.]+) %$/.exec(note) ?? [];
     if (failed !== '') return t('rollouts.judged.failures', { failed, executed, kinds: kinds.split(' or ').map((kind) => (te(`rollouts.words.kind.${kind}`) ? t(`rollouts.words.kind.${kind}`) : kind)).join(t('rollouts.words.or')), limit: most });
+    const [, parts = ''] = /^changed: ([a-z, ]+)$/.exec(note) ?? [];
+    if (parts !== '') return t('rollouts.judged.changed', { parts: parts.split(', ').map((part) => (te(`rollouts.part.${part}`) ? t(`rollouts.part.${part}`) : part)).join(t('rollouts.words.and')) });
     return reasonText(note);
   }
 

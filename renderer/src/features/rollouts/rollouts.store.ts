@@ -55,6 +55,7 @@ export const useRollouts = defineStore('rollouts', () => {
     load,
     keep,
     create: async (draft: RolloutDraft) => keep(await api.invoke('rollouts.create', draft)),
+    edit: async (id: string, revision: number, draft: RolloutDraft) => keep(await api.invoke('rollouts.edit', { id, revision, draft })),
     act: async (id: string, action: RolloutAction, by: string, note: string, confirm: string | null) => keep(await api.invoke('rollouts.act', { id, action, by, note, confirm })),
   };
 });

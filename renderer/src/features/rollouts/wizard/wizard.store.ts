@@ -1,16 +1,28 @@
-/** A rollout that is being prepared. Outlives the page, so that looking elsewhere loses nothing. */
+/** A rollout that is being prepared, or a draft that is being changed. Outlives the page, so that looking elsewhere loses nothing. */
 import { defineStore } from 'pinia';
 import { computed, ref, shallowRef, watch } from 'vue';
 import { toEdgewiseError, type ErrorRecord } from '../../../../../src/base/errors.ts';
 import type { DeviceGroup, DeviceRow, StoreRecord } from '../../../../../src/contract/records/fleet.ts';
+import type { RolloutPolicy, RolloutRecord } from '../../../../../src/contract/records/rollout.ts';
 import type { RolloutDraft } from '../../../../../src/contract/rpc/rollout-routes.ts';
 import type { RouteOutput } from '../../../../../src/contract/rpc/routes.ts';
 import { api } from '../../../transport/client.ts';
 import { useRollouts } from '../rollouts.store.ts';
+import { formOf, lostInForm } from './form-of-policy.ts';
 import { defaultForm, policyOf, problemsOf, type PolicyForm } from './policy-form.ts';
 
 /** What is typed is looked at when the typing pauses. */
 const PAUSE_MS = 250;
+
+/** A draft that is open in the form. */
+interface Editing {
+  readonly id: string;
+  readonly name: string;
+  /** As it was read: the console refuses to write over a later one. */
+  readonly revision: number;
+  /** Parts of its policy that the form has no field for. */
+  readonly lost: readonly (keyof RolloutPolicy)[];
+}
 
 export const useWizard = defineStore('rollout-wizard', () => {
   const rollouts = useRollouts();
@@ -22,6 +34,10 @@ export const useWizard = defineStore('rollout-wizard', () => {
   const form = ref<PolicyForm>(defaultForm({ devices: 0, withBaseline: 0, checkSamples: null }));
   /** Somebody has changed the policy by hand: the defaults leave it alone from then on. */
   const touched = ref(false);
+
+  const editing = shallowRef<Editing | null>(null);
+  /** A new rollout that was begun before a draft was opened. */
+  let parked: ReturnType<typeof filledIn> | null = null;
 
   const devices = shallowRef<readonly DeviceRow[]>([]);
   const stores = shallowRef<readonly StoreRecord[]>([]);
@@ -96,10 +112,29 @@ export const useWizard = defineStore('rollout-wizard', () => {
     version.value = which !== undefined && versions.includes(which) ? which : versions.length === 0 ? null : Math.max(...versions);
   }
 
-  function reset(): void {
-    [artifact.value, version.value, typedName.value, filter.value, touched.value] = ['', null, null, '', false];
-    form.value = defaultForm({ devices: 0, withBaseline: 0, checkSamples: null });
+  const filledIn = () => ({ artifact: artifact.value, version: version.value, typedName: typedName.value, filter: filter.value, form: form.value, touched: touched.value });
+  function fillIn(from: ReturnType<typeof filledIn>): void {
+    [artifact.value, version.value, typedName.value, filter.value, form.value, touched.value] = [from.artifact, from.version, from.typedName, from.filter, from.form, from.touched];
     [matchedIds.value, preview.value, error.value] = [[], null, null];
+  }
+  const reset = (): void => fillIn({ artifact: '', version: null, typedName: null, filter: '', form: defaultForm({ devices: 0, withBaseline: 0, checkSamples: null }), touched: false });
+
+  /** Opens a draft in the form; what a new rollout was filled in with waits. */
+  function edit(rollout: RolloutRecord): void {
+    if (editing.value === null) parked = filledIn();
+    const opened = formOf(rollout.policy, { devices: 0, withBaseline: 0, checkSamples: null });
+    fillIn({ artifact: rollout.artifact, version: null, typedName: rollout.name, filter: rollout.filter, form: opened, touched: true });
+    setArtifact(rollout.artifact, rollout.version);
+    editing.value = { id: rollout.id, name: rollout.name, revision: rollout.effects, lost: lostInForm(rollout.policy, opened) };
+  }
+
+  /** Back to the new rollout that was begun before. */
+  function endEdit(): void {
+    if (editing.value === null) return;
+    editing.value = null;
+    if (parked === null) reset();
+    else fillIn(parked);
+    parked = null;
   }
 
   // What the suggestion itself changes needs no second look: the preview is asked for after it.
@@ -113,5 +148,5 @@ export const useWizard = defineStore('rollout-wizard', () => {
     if (event.type === 'fleet.registry' && fleetLoaded.value) loadFleet().catch(() => (fleetLoaded.value = false));
   });
 
-  return { artifact, version, typedName, name, filter, form, touched, devices, stores, groups, fleetLoaded, matched, targets, targetStores, storeById, filterError, preview, error, looking, chosen, problems, draft, blocked, loadFleet, look, setArtifact, suggest, reset };
+  return { editing, edit, endEdit, artifact, version, typedName, name, filter, form, touched, devices, stores, groups, fleetLoaded, matched, targets, targetStores, storeById, filterError, preview, error, looking, chosen, problems, draft, blocked, loadFleet, look, setArtifact, suggest, reset };
 });
