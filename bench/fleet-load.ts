@@ -2,9 +2,9 @@
  * A fleet of simulated devices on one broker, and two rollouts in waves over all of them: the first brings a model, the second a faster one through a latency
  * gate that each device measures.
  *
- *     node bench/fleet-load.ts [--devices 2000] [--broker embedded|mosquitto] [--start-per-s 100] [--telemetry-s 60] [--rollouts 1|2]
+ *     node bench/fleet-load.ts [--devices 2000] [--broker embedded|mosquitto] [--start-per-s 100] [--telemetry-s 60] [--rollouts 1|2] [--ramp-per-minute N]
  *
- * Prints one JSON object. This process is the console (and the embedded broker, where it is that); the devices are a process of their own, each with its own
+ * Prints one JSON object. This process is the console (and the embedded broker, where it is that); the devices are in processes of their own, each with its own
  * TLS connection and the agent's own code. Memory, processor time and the delay of the event loop are the console's. `lost`: devices that do not run what their
  * rollout says they run, by what the devices themselves say; `twice`: devices that installed a version more than once.
  */
@@ -22,13 +22,14 @@ import { writeLargerModel, writeSmallModel } from '../src/console/testing/small-
 import { startMosquitto } from '../src/fleet/link/testing/brokers.ts';
 
 const { values: flags } = parseArgs({
-  options: { devices: { type: 'string', default: '2000' }, broker: { type: 'string', default: 'embedded' }, 'start-per-s': { type: 'string', default: '100' }, 'telemetry-s': { type: 'string', default: '60' }, rollouts: { type: 'string', default: '2' } },
+  options: { devices: { type: 'string', default: '2000' }, broker: { type: 'string', default: 'embedded' }, 'start-per-s': { type: 'string', default: '100' }, 'telemetry-s': { type: 'string', default: '60' }, rollouts: { type: 'string', default: '2' }, 'ramp-per-minute': { type: 'string' } },
 });
 const DEVICES = Number(flags.devices);
+const RAMP = flags['ramp-per-minute'] === undefined ? null : Number(flags['ramp-per-minute']);
 const HOUR = 3_600_000;
 const WAIT_MS = 45 * 60_000;
 const POLICY: RolloutPolicy = {
-  approval: 'none', startAtMs: null, canary: 10, waves: { kind: 'growing', first: Math.ceil(DEVICES / 20), factor: 4 }, ramp: null, store: { minServing: 0, smallStores: 'one_at_a_time', maxAtOnce: 10 },
+  approval: 'none', startAtMs: null, canary: 10, waves: { kind: 'growing', first: Math.ceil(DEVICES / 20), factor: 4 }, ramp: RAMP === null ? null : { basePerMinute: RAMP / 4, factor: 2, every: 100, maxPerMinute: RAMP }, store: { minServing: 0, smallStores: 'one_at_a_time', maxAtOnce: 10 },
   download: { kind: 'always' }, update: { kind: 'always' }, success: { atLeastShare: 0.95, minExecuted: 1 }, failures: [], gates: [], waveGates: { missedAtMostShare: 0.1, minDevices: 1 }, onGateFailure: 'pause', soakMs: 20_000,
   retries: { max: 3, baseMs: 1000, factor: 2, maxMs: 10_000 }, timeoutsMs: { downloading: HOUR, verifying: HOUR, benchmarking: HOUR, swapping: HOUR, confirming: HOUR, rolling_back: HOUR, wave: HOUR }, jitterMs: 2000, lateJoiners: 'ignore', tailMs: HOUR,
 };
@@ -81,7 +82,7 @@ function watch(): { end(): { seconds: number; peakRssMb: number; cpuSeconds: num
   };
 }
 
-async function rollOut(version: number, gates: RolloutPolicy['gates']): Promise<{ id: string; figures: ReturnType<ReturnType<typeof watch>['end']>; waves: number; states: Record<string, number> }> {
+async function rollOut(version: number, gates: RolloutPolicy['gates']): Promise<{ id: string; figures: ReturnType<ReturnType<typeof watch>['end']>; waves: number; states: Record<string, number>; reasons: Record<string, number> }> {
   const watching = watch();
   const { rollout } = await call('rollouts.create', { name: `flow ${version}`, artifact: 'flow', version, filter: 'workload = customer-flow', policy: { ...POLICY, gates } });
   await call('rollouts.act', { id: rollout.id, action: 'submit', by: 'bench', note: '', confirm: null });
@@ -93,7 +94,9 @@ async function rollOut(version: number, gates: RolloutPolicy['gates']): Promise<
     return now.state === 'finished';
   }, 1000);
   const { waves, states } = await call('rollouts.get', { id: rollout.id });
-  return { id: rollout.id, figures: watching.end(), waves: waves.length, states: states as Record<string, number> };
+  const reasons: Record<string, number> = {};
+  for (const { reason } of await call('rollouts.devices', { id: rollout.id })) if (reason !== null) reasons[reason] = (reasons[reason] ?? 0) + 1;
+  return { id: rollout.id, figures: watching.end(), waves: waves.length, states: states as Record<string, number>, reasons };
 }
 
 /** Devices that said more than once that they took the new slot over. */
@@ -157,7 +160,7 @@ try {
   console.log(JSON.stringify({
     devices: DEVICES, broker: flags.broker, telemetryEverySeconds: Number(flags['telemetry-s']),
     registered, connected: { ...connected, perS: Math.round(DEVICES / connected.seconds) },
-    first: { ...first.figures, waves: first.waves, states: first.states }, second: second === null ? null : { ...second.figures, waves: second.waves, states: second.states },
+    first: { ...first.figures, waves: first.waves, states: first.states, reasons: first.reasons }, second: second === null ? null : { ...second.figures, waves: second.waves, states: second.states, reasons: second.reasons },
     devicesProcess: { rssMb: Math.round((said?.rssBytes ?? 0) / 2 ** 20), cpuSeconds: Math.round((said?.cpuMs ?? 0) / 1000), connected: said?.connected, running: said?.running, waitingReports: said?.waitingReports },
     lost, twice: (await twice(first.id, rows.map(({ id }) => id))) + (second === null ? 0 : await twice(second.id, rows.map(({ id }) => id))),
   }, null, 2));

@@ -30,7 +30,7 @@ const FOLLOW_MS = 1000;
 
 export async function simulate(flags: SimulateFlags, places: Places, io: Io, signal: AbortSignal): Promise<void> {
   const { stores, devices } = flags;
-  if (stores * devices > MOST_DEVICES) throw new EdgewiseError('USAGE', `${stores * devices} devices are more than one process simulates.`, { hint: `Ask for at most ${MOST_DEVICES} together.` });
+  if (stores * devices > MOST_DEVICES) throw new EdgewiseError('USAGE', `${stores * devices} devices are more than one machine simulates.`, { hint: `Ask for at most ${MOST_DEVICES} together.` });
   const faults = flags.faults === undefined ? NO_FAULTS : readFaults(flags.faults);
   const dataFolder = flags.data ?? defaultDataFolder();
   const console = await createConsole({

@@ -1,17 +1,18 @@
 /**
- * A fleet to look at: a chain of shops that nobody owns, with simulated devices in a process of their own. They join like real devices but for the claim: the
+ * A fleet to look at: a chain of shops that nobody owns, with simulated devices in processes of their own. They join like real devices but for the claim: the
  * console makes their certificates itself, since both are on this machine and nobody could compare a fingerprint. Keys are never written to a disk.
  */
 import { setImmediate as breath } from 'node:timers/promises';
 import { EdgewiseError } from '../../../base/errors.ts';
 import { NO_FAULTS, type Faults } from '../../../fleet/agent/simulate/faults.ts';
-import type { ChildHandle, ProcessHost } from '../../jobs/process-host.ts';
+import type { ProcessHost } from '../../jobs/process-host.ts';
 import type { Store } from '../../store/open-store.ts';
 import type { LiveService } from '../live/live-service.ts';
 import type { FleetRegistry } from '../registry/registry.ts';
 import { DEMO_PREFIX, demoChain } from './demo-chain.ts';
 import { demoHistory } from './demo-history.ts';
-import { fromSimulator, type SimulatorStatus, type ToSimulator } from './messages.ts';
+import type { SimulatorStatus } from './messages.ts';
+import { createSimulators } from './simulators.ts';
 
 export interface DemoRequest {
   readonly stores: number;
@@ -31,7 +32,7 @@ export interface DemoService {
   start(request: DemoRequest): Promise<void>;
   /** @param forget takes the demo's stores and devices away as well */
   stop(forget: boolean): Promise<void>;
-  /** Of the process; null while there is none or it has not yet said anything. */
+  /** Of the processes together; null while there is none or none has said anything yet. */
   status(): SimulatorStatus | null;
   close(): Promise<void>;
 }
@@ -51,23 +52,15 @@ export interface DemoOptions {
 const START_PER_S = 40;
 const TELEMETRY_MS = 10_000;
 const LINE_MS = 20_000;
-/**
- * glibc's malloc, for thousands of TLS lines and downloads in one process: large blocks go back to the system at once, and threads share one arena.
- * After a rollout to 400 devices the process held 339 MB, with the defaults 1,104 to 1,370 MB, of which `malloc_trim` gave 955 back.
- */
-const ALLOCATOR = { MALLOC_ARENA_MAX: '1', MALLOC_MMAP_THRESHOLD_: '32768' };
-const STOP_MS = 15_000;
 /** Devices between two breaths, so that the page keeps moving. */
 const AT_ONCE = 25;
 /** Since 1970: all there can be. */
 const MONTHS = { first: 0, last: 100_000 };
 
 export function createDemoService(options: DemoOptions): DemoService {
-  const { store, registry, live, log } = options;
-  let child: ChildHandle | null = null;
-  let status: SimulatorStatus | null = null;
+  const { store, registry, live } = options;
+  const simulators = createSimulators(options);
   let starting = false;
-  let gone: Promise<void> = Promise.resolve();
 
   const ofDemo = <T extends { readonly id: string }>(all: readonly T[]): T[] => all.filter(({ id }) => id.startsWith(DEMO_PREFIX));
 
@@ -118,42 +111,10 @@ export function createDemoService(options: DemoOptions): DemoService {
     }
   };
 
-  const launch = (): ChildHandle => {
-    const handle = options.processHost.fork(options.entry, [], ALLOCATOR);
-    handle.onMessage((raw) => {
-      const message = fromSimulator.safeParse(raw);
-      if (!message.success) return;
-      if (message.data.type === 'status') status = message.data.status;
-      else log(`simulated ${message.data.line}`);
-    });
-    handle.onOutput((text) => log(`simulated devices: ${text.trim().slice(0, 2000)}`));
-    gone = new Promise((resolve) => {
-      handle.onExit(({ code, signal }) => {
-        if (child === handle) {
-          child = null;
-          log(`The simulated devices ended (${signal ?? code ?? 'not started'}).`);
-        }
-        status = null;
-        resolve();
-      });
-    });
-    return handle;
-  };
-
-  const end = async (): Promise<void> => {
-    const ended = child;
-    child = null;
-    if (ended === null) return;
-    ended.send({ type: 'stop' } satisfies ToSimulator);
-    const late = setTimeout(() => ended.kill(), STOP_MS);
-    await gone;
-    clearTimeout(late);
-  };
-
   return {
-    state: () => (child !== null || starting ? 'running' : ofDemo(registry.stores()).length > 0 ? 'stopped' : 'none'),
+    state: () => (simulators.running() || starting ? 'running' : ofDemo(registry.stores()).length > 0 ? 'stopped' : 'none'),
     async start(request) {
-      if (child !== null || starting) throw new EdgewiseError('CONFLICT', 'Simulated devices run already.', { hint: 'Stop them first.' });
+      if (simulators.running() || starting) throw new EdgewiseError('CONFLICT', 'Simulated devices run already.', { hint: 'Stop them first.' });
       starting = true;
       try {
         await lineUp();
@@ -164,24 +125,20 @@ export function createDemoService(options: DemoOptions): DemoService {
         const admitted = new Map((await enrolments.admit(devices.map(({ id }) => id))).map((one) => [one.deviceId, one]));
         const { brokerUrl, brokerAuthorityPem, artifactsUrl, authorityPem, rootBase64 } = await enrolments.wayIn();
         const longitudes = new Map(stores.map(({ id, longitude }) => [id, longitude ?? 0]));
-        child = launch();
-        child.send({
-          type: 'start',
-          task: {
-            seed: request.seed ?? 1, faults: request.faults ?? NO_FAULTS, startPerS: request.startPerS ?? START_PER_S, telemetryEveryMs: request.telemetryEveryMs ?? TELEMETRY_MS,
-            brokerUrl, brokerAuthorityPem, artifactsUrl, authorityPem, rootBase64,
-            devices: devices.flatMap(({ id, storeId, class: deviceClass, workload }) => {
-              const one = admitted.get(id);
-              return one === undefined ? [] : [{ deviceId: id, storeId, class: deviceClass, workload, longitude: longitudes.get(storeId) ?? 0, keyPem: one.keyPem, certificatePem: one.certificatePem }];
-            }),
-          },
-        } satisfies ToSimulator);
+        simulators.start({
+          seed: request.seed ?? 1, faults: request.faults ?? NO_FAULTS, startPerS: request.startPerS ?? START_PER_S, telemetryEveryMs: request.telemetryEveryMs ?? TELEMETRY_MS,
+          brokerUrl, brokerAuthorityPem, artifactsUrl, authorityPem, rootBase64,
+          devices: devices.flatMap(({ id, storeId, class: deviceClass, workload }) => {
+            const one = admitted.get(id);
+            return one === undefined ? [] : [{ deviceId: id, storeId, class: deviceClass, workload, longitude: longitudes.get(storeId) ?? 0, keyPem: one.keyPem, certificatePem: one.certificatePem }];
+          }),
+        });
       } finally {
         starting = false;
       }
     },
     async stop(forget) {
-      await end();
+      await simulators.stop();
       if (!forget) return;
       let since = 0;
       for (const { id } of ofDemo(registry.rows()).filter(({ simulated }) => simulated)) {
@@ -193,7 +150,7 @@ export function createDemoService(options: DemoOptions): DemoService {
       const inUse = new Set(registry.rows().map(({ storeId }) => storeId));
       for (const { id } of ofDemo(registry.stores())) if (!inUse.has(id)) registry.removeStore(id);
     },
-    status: () => status,
-    close: end,
+    status: () => simulators.status(),
+    close: () => simulators.stop(),
   };
 }
