@@ -10,7 +10,6 @@ export const enRollouts = {
   again: 'Try again',
   new: 'New rollout',
   one: 'Rollout',
-  simulated: 'Figures of simulated devices: made up, measured nowhere.',
   canary: 'Canary',
   wave: 'Wave {number}',
   waves: 'Waves',

@@ -30,15 +30,6 @@ export const enSavings = {
     not_equal_work: 'Work or accuracy changed as well, so the figures do not compare.',
     not_enough_data: 'Too few measured hours before or after the update.',
   },
-  tiers: { metered: 'wall meter', counter: 'counter', modelled: 'model' },
-  tierAbout: {
-    metered: 'Measured by a wall meter.',
-    counter: 'Read from an energy counter of the hardware.',
-    modelled: 'Not measured: idle and busy power of the hardware, times how busy it was.',
-  },
-  sim: 'sim',
-  simAbout: 'Simulated devices: made up, measured nowhere.',
-  noTier: 'no energy figure',
   interval: '95 %: {low} to {high}',
   headline: {
     title: 'Saved energy at equal work',
@@ -211,4 +202,17 @@ export const enSavings = {
     camerasPerDevice: 'Cameras a device carried',
   },
   report: { make: 'PDF report', failed: 'The report could not be made.', html: 'No Chromium was found on this machine: the report was saved as HTML; print it from a browser.', working: 'Printing' },
+};
+
+/** How good the evidence behind a figure is. */
+export const enEvidence = {
+  tiers: { metered: 'wall meter', counter: 'counter', modelled: 'model' },
+  about: {
+    metered: 'Measured by a wall meter.',
+    counter: 'Read from an energy counter of the hardware.',
+    modelled: 'Not measured: idle and busy power of the hardware, times how busy it was.',
+  },
+  none: 'no energy figure',
+  sim: 'sim',
+  simAbout: 'Simulated devices: made up, measured nowhere.',
 };

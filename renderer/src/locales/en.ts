@@ -4,7 +4,7 @@ import { enErrors } from './en-errors.ts';
 import { enFleet } from './en-fleet.ts';
 import { enGraph } from './en-graph.ts';
 import { enRollouts } from './en-rollouts.ts';
-import { enSavings } from './en-savings.ts';
+import { enEvidence, enSavings } from './en-savings.ts';
 
 export const en = {
   app: {
@@ -370,7 +370,7 @@ export const en = {
   graph: enGraph,
   fleet: enFleet,
   rollouts: enRollouts,
-  savings: enSavings,
+  savings: enSavings, evidence: enEvidence,
   advisor: enAdvisor,
   lineage: { title: 'Lineage', alone: 'Nothing has been made from this model yet.', removed: 'deleted model' },
   reports: { title: 'Reports', made: 'made this model', began: 'began with this model', speed: '{ratio}× speed' },

@@ -11,7 +11,6 @@ export const zhCNRollouts: typeof enRollouts = {
   again: '重试',
   new: '新建发布',
   one: '发布',
-  simulated: '模拟设备的数据：为虚构值，并非实测。',
   canary: '金丝雀',
   wave: '第 {number} 批',
   waves: '批次',

@@ -1,4 +1,4 @@
-import type { enSavings } from './en-savings.ts';
+import type { enEvidence, enSavings } from './en-savings.ts';
 
 /** The words of the savings pages in Simplified Chinese. */
 export const zhCNSavings: typeof enSavings = {
@@ -32,15 +32,6 @@ export const zhCNSavings: typeof enSavings = {
     not_equal_work: '工作量或准确率也发生了变化，数字不可比较。',
     not_enough_data: '更新前或更新后测量的小时数太少。',
   },
-  tiers: { metered: '墙插电表', counter: '计数器', modelled: '模型' },
-  tierAbout: {
-    metered: '由墙插电表测量。',
-    counter: '读自硬件的能量计数器。',
-    modelled: '并非实测：硬件的空闲与忙碌功率乘以忙碌程度。',
-  },
-  sim: '模拟',
-  simAbout: '模拟设备：数据为虚构，并非实测。',
-  noTier: '无能耗数据',
   interval: '95 %：{low} 至 {high}',
   headline: {
     title: '同等工作量下节省的能量',
@@ -213,4 +204,17 @@ export const zhCNSavings: typeof enSavings = {
     camerasPerDevice: '每台设备原可承担的摄像头',
   },
   report: { make: 'PDF 报告', failed: '无法生成报告。', html: '本机没有找到 Chromium：报告已存为 HTML，请用浏览器打印。', working: '正在打印' },
+};
+
+/** How good the evidence behind a figure is. */
+export const zhCNEvidence: typeof enEvidence = {
+  tiers: { metered: '墙插电表', counter: '计数器', modelled: '模型' },
+  about: {
+    metered: '由墙插电表测量。',
+    counter: '读自硬件的能量计数器。',
+    modelled: '并非实测：硬件的空闲与忙碌功率乘以忙碌程度。',
+  },
+  none: '无能耗数据',
+  sim: '模拟',
+  simAbout: '模拟设备：数据为虚构，并非实测。',
 };

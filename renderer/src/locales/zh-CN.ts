@@ -4,7 +4,7 @@ import { zhCNErrors } from './zh-CN-errors.ts';
 import { zhCNFleet } from './zh-CN-fleet.ts';
 import { zhCNGraph } from './zh-CN-graph.ts';
 import { zhCNRollouts } from './zh-CN-rollouts.ts';
-import { zhCNSavings } from './zh-CN-savings.ts';
+import { zhCNEvidence, zhCNSavings } from './zh-CN-savings.ts';
 
 export const zhCN: Messages = {
   app: {
@@ -370,7 +370,7 @@ export const zhCN: Messages = {
   graph: zhCNGraph,
   fleet: zhCNFleet,
   rollouts: zhCNRollouts,
-  savings: zhCNSavings,
+  savings: zhCNSavings, evidence: zhCNEvidence,
   advisor: zhCNAdvisor,
   lineage: { title: '谱系', alone: '尚未由此模型生成其他模型。', removed: '已删除的模型' },
   reports: { title: '报告', made: '生成了此模型', began: '以此模型为起点', speed: '{ratio}× 速度' },
