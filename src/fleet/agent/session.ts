@@ -61,6 +61,8 @@ export function createSession(ports: SessionPorts): Session {
   let sentReports = 0;
   let sentBatches = 0;
   let takenBatches = 0;
+  /** The number before the first that was sent: numbers need not begin at 1. */
+  let beforeSent = 0;
   let sending: Promise<void> = Promise.resolve();
   let timerOff = (): void => {};
   let aliveOff = (): void => {};
@@ -131,12 +133,13 @@ export function createSession(ports: SessionPorts): Session {
     }
     serially(async () => {
       if (!greeted || closed) return;
-      const room = WINDOW - Math.max(0, sentBatches - Math.max(takenBatches, 0));
+      const room = WINDOW - Math.max(0, sentBatches - Math.max(takenBatches, beforeSent));
       const after = Math.max(sentBatches, takenBatches);
       for (const { batch, rows } of await spool.take(after, sentBatches === 0 ? WINDOW : Math.max(0, room))) {
         if (!greeted) return;
         link?.telemetry({ format: 1, batch, sentAtMs: clock.now(), simulated: ports.simulated, rows: [...rows] });
         said();
+        if (sentBatches === 0) beforeSent = batch - 1;
         sentBatches = batch;
       }
     });

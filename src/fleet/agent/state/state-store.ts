@@ -44,13 +44,13 @@ export async function openState(disk: InstallDisk, nowMs: number): Promise<State
 
 async function read(disk: InstallDisk, nowMs: number): Promise<AgentState> {
   const text = await disk.readText(FILE);
-  if (text === null) return NEW_AGENT;
   try {
-    const parsed = agentState.safeParse(JSON.parse(text));
-    if (parsed.success) return parsed.data;
+    const parsed = text === null ? null : agentState.safeParse(JSON.parse(text));
+    if (parsed?.success) return parsed.data;
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
   }
+  // New, or a device that lost its data and kept its key: numbers from 1 would be taken for old ones.
   const above = Math.max(0, Math.floor(nowMs));
   return { ...NEW_AGENT, counters: { births: above, reports: above, batches: above } };
 }
