@@ -53,6 +53,8 @@ export interface LiveService {
 
 const DEFAULTS: LinkSettings = { enabled: false, host: '127.0.0.1', brokerPort: 8883, artifactsPort: 8443, external: null, bytesPerS: null };
 const TICK_MS = 5000;
+/** How often the console looks whether its own certificates end soon. */
+const RENEW_MS = 3_600_000;
 const LOOPBACK = new Set(['127.0.0.1', 'localhost', '::1']);
 
 interface Line {
@@ -61,6 +63,8 @@ interface Line {
   readonly artifacts: ArtifactServer;
   readonly broker: EmbeddedBroker | null;
   readonly console: ConsoleLink;
+  /** Puts a new certificate in the place of one that ends soon. */
+  renewServer(): Promise<void>;
 }
 
 export function createLiveService(options: LiveOptions): LiveService {
@@ -102,7 +106,9 @@ export function createLiveService(options: LiveOptions): LiveService {
     const { host, external } = settings;
     const keys = await openLinkKeys(options.folder, now);
     const listenOn = LOOPBACK.has(host) ? '127.0.0.1' : '0.0.0.0';
-    const tls = { ...(await keys.server([...new Set([host, '127.0.0.1', 'localhost'])])), authorityPem: keys.authority.certPem };
+    const serverTls = async (): Promise<{ readonly certPem: string; readonly keyPem: string; readonly authorityPem: string }> => ({ ...(await keys.server([...new Set([host, '127.0.0.1', 'localhost'])])), authorityPem: keys.authority.certPem });
+    const tls = await serverTls();
+    let shown = tls.certPem;
     const own = await keys.console();
     const outside = external === null ? null : readTls(external);
     const enrolments = createEnrolmentService({
@@ -156,7 +162,17 @@ export function createLiveService(options: LiveOptions): LiveService {
           }
         },
       });
-      line = { keys, enrolments, artifacts, broker, console };
+      line = {
+        keys, enrolments, artifacts, broker, console,
+        async renewServer() {
+          const next = await serverTls();
+          if (next.certPem === shown) return;
+          artifacts.setTls(next);
+          broker?.setTls(next);
+          shown = next.certPem;
+          log('the server certificate was renewed; open connections stay');
+        },
+      };
     } catch (problem) {
       for (const end of begun.toReversed()) await end();
       throw problem;
@@ -208,6 +224,10 @@ export function createLiveService(options: LiveOptions): LiveService {
     if (state === 'on') tell();
   }, TICK_MS).unref();
 
+  const renewing = setInterval(() => {
+    line?.renewServer().catch((problem: unknown) => log(`the server certificate could not be renewed: ${toEdgewiseError(problem).message}`));
+  }, RENEW_MS).unref();
+
   return {
     status,
     settings: () => settings,
@@ -235,6 +255,7 @@ export function createLiveService(options: LiveOptions): LiveService {
     async close() {
       closed = true;
       clearInterval(timer);
+      clearInterval(renewing);
       await work;
       await down();
       registry.close();

@@ -2,7 +2,7 @@
  * The broker that comes with the console: aedes, over TLS with certificates on both sides, kept on the disk by level. Good for a thousand or
  * two devices; beyond that, docs/link.md says how to set up another one with the same rights.
  */
-import type { TLSSocket } from 'node:tls';
+import type { SecureContextOptions, TLSSocket } from 'node:tls';
 import { createServer, type Server } from 'node:tls';
 import { Aedes, type AuthenticateError, type Client } from 'aedes';
 import aedesPersistence from 'aedes-persistence-level';
@@ -41,6 +41,8 @@ export interface EmbeddedBroker {
   messages(): number;
   /** Ends the device's session now. Whether it may come back, `mayConnect` says. */
   shutOut(deviceId: string): void;
+  /** For connections from now on; those that are open stay. */
+  setTls(tls: EmbeddedBrokerOptions['tls']): void;
   close(): Promise<void>;
 }
 
@@ -143,7 +145,7 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promi
   aedes.on('clientError', () => {});
   aedes.on('connectionError', () => {});
 
-  const server = createServer({ key: tls.keyPem, cert: tls.certPem, ca: tls.authorityPem, requestCert: true, rejectUnauthorized: true, minVersion: 'TLSv1.2', handshakeTimeout: HANDSHAKE_MS }, (socket) => {
+  const server = createServer({ ...secure(tls), requestCert: true, rejectUnauthorized: true, handshakeTimeout: HANDSHAKE_MS }, (socket) => {
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
     socket.setNoDelay(true);
     const client = aedes.handle(socket);
@@ -175,6 +177,7 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promi
       const client = open.get(deviceId);
       if (client) client.close();
     },
+    setTls: (next) => server.setSecureContext(secure(next)),
     close() {
       closed ??= (async () => {
         const stopped = new Promise<void>((resolve) => server.close(() => resolve()));
@@ -185,6 +188,10 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promi
       return closed;
     },
   };
+}
+
+function secure({ keyPem, certPem, authorityPem }: EmbeddedBrokerOptions['tls']): SecureContextOptions {
+  return { key: keyPem, cert: certPem, ca: authorityPem, minVersion: 'TLSv1.2' };
 }
 
 /** Bytes of a packet that is not whole yet. */

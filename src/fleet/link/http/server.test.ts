@@ -1,6 +1,7 @@
 /** What the artifact server answers, over real TLS. */
 import { request } from 'node:https';
-import { randomBytes } from 'node:crypto';
+import { randomBytes, X509Certificate } from 'node:crypto';
+import { connect, type TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ArtifactClient } from './client.ts';
 import { issue, testAuthority, type Issued } from './testing/certificates.ts';
@@ -178,5 +179,35 @@ describe('the client', () => {
     const out = test.client(await test.device('device-out'));
     test.shutOut.add('device-out');
     await expect(out.time('a'.repeat(32))).rejects.toMatchObject({ code: 'FORBIDDEN', message: expect.stringContaining('not one of a device') });
+  });
+});
+
+describe('a new certificate of the server', () => {
+  it('is shown to who connects from now on, while a connection that is open stays', async () => {
+    const own = await serve();
+    const identity = await own.device('device-1');
+    const connected = (): Promise<TLSSocket> =>
+      new Promise((resolve, reject) => {
+        const socket = connect({ host: HOST, port: own.server.port, ca: own.authority.certPem, cert: identity.certPem, key: identity.keyPem }, () => resolve(socket));
+        socket.once('error', reject);
+      });
+    const answered = (socket: TLSSocket): Promise<string> =>
+      new Promise((resolve, reject) => {
+        socket.once('data', (data: Buffer) => resolve(data.toString('latin1').slice(0, 12)));
+        socket.once('close', () => reject(new Error('the connection was dropped')));
+        socket.write(`GET /v1/roots/9 HTTP/1.1\r\nhost: ${HOST}\r\n\r\n`);
+      });
+    const before = await connected();
+    const next = await issue(own.authority, { name: 'server', usage: 'server', host: HOST });
+    own.server.setTls({ keyPem: next.keyPem, certPem: next.certPem, authorityPem: own.authority.certPem });
+    expect(await answered(before)).toBe('HTTP/1.1 404');
+    const after = await connected();
+    expect(after.getPeerX509Certificate()?.fingerprint256).toBe(new X509Certificate(next.certPem).fingerprint256);
+    expect(before.getPeerX509Certificate()?.fingerprint256).not.toBe(after.getPeerX509Certificate()?.fingerprint256);
+    // It still asks devices for theirs.
+    expect(await answered(after)).toBe('HTTP/1.1 404');
+    before.destroy();
+    after.destroy();
+    await own.close();
   });
 });

@@ -15,7 +15,7 @@
 import { createServer } from 'node:https';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { TLSSocket } from 'node:tls';
+import type { SecureContextOptions, TLSSocket } from 'node:tls';
 import { EdgewiseError } from '../../../base/errors.ts';
 import { asRefusal, sendBytes, sendRefusal } from './answers.ts';
 import { createPace, createQuotas, type Pace } from './buckets.ts';
@@ -80,6 +80,8 @@ export interface ArtifactServer {
   setBytesPerS(bytesPerS: number | null): void;
   /** Breaks off what the device has open. */
   shutOut(deviceId: string): void;
+  /** For connections from now on; those that are open stay. */
+  setTls(tls: ArtifactServerOptions['tls']): void;
   close(): Promise<void>;
 }
 
@@ -191,10 +193,7 @@ export async function startArtifactServer(options: ArtifactServerOptions): Promi
 
   const server = createServer(
     {
-      key: tls.keyPem,
-      cert: `${tls.certPem.trim()}\n${tls.authorityPem.trim()}\n`,
-      ca: tls.authorityPem,
-      minVersion: 'TLSv1.3',
+      ...secure(tls),
       requestCert: true,
       // A device that joins has no certificate yet; deviceOf() refuses the others.
       rejectUnauthorized: false,
@@ -240,12 +239,17 @@ export async function startArtifactServer(options: ArtifactServerOptions): Promi
     shutOut(deviceId) {
       for (const [socket, owner] of sockets) if (owner === deviceId) socket.destroy();
     },
+    setTls: (next) => server.setSecureContext(secure(next)),
     async close() {
       const closed = new Promise<void>((resolve) => void server.close(() => resolve()));
       server.closeAllConnections();
       await closed;
     },
   };
+}
+
+function secure({ keyPem, certPem, authorityPem }: ArtifactServerOptions['tls']): SecureContextOptions {
+  return { key: keyPem, cert: `${certPem.trim()}\n${authorityPem.trim()}\n`, ca: authorityPem, minVersion: 'TLSv1.3' };
 }
 
 function notFound(what: string): EdgewiseError {
