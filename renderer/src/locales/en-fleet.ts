@@ -301,7 +301,7 @@ export const enFleet = {
     rollout: 'Rollout',
     reports: { shed: 'told to come later', verifying: 'verifies', staged: 'holds it ready', benchmarked: 'has measured both', confirming: 'tries the new one', running: 'runs the new one', fault: 'fault', refused: 'refused', rolled_back: 'went back' },
     told: {
-      onlineRuns: 'runs {runs} (session {session})', onlineNothing: 'runs nothing (session {session})', offline: 'session {session}', asked: 'asked to join from {from}, key {key}',
+      onlineRuns: 'runs {runs}', onlineNothing: 'runs nothing', offline: 'the connection ended', asked: 'asked to join from {from}, key {key}',
       accepted: 'accepted, key {key}', refused: 'the request to join was refused', revoked: 'its certificates count no more', cloned: 'two devices use its certificate; it is shut out',
     },
     kinds: { birth: 'came online', death: 'went offline', report: 'reported', asked: 'asked to join', enrolled: 'accepted', refused: 'refused', revoked: 'shut out', cloned: 'certificate used twice' },

@@ -303,7 +303,7 @@ export const zhCNFleet: typeof enFleet = {
     rollout: '发布',
     reports: { shed: '稍后重试', verifying: '正在校验', staged: '已就绪', benchmarked: '已完成对比测量', confirming: '正在试运行新版本', running: '已运行新版本', fault: '故障', refused: '拒绝', rolled_back: '已回退' },
     told: {
-      onlineRuns: '运行 {runs}（会话 {session}）', onlineNothing: '未运行任何内容（会话 {session}）', offline: '会话 {session}', asked: '从 {from} 申请接入，密钥 {key}',
+      onlineRuns: '运行 {runs}', onlineNothing: '未运行任何内容', offline: '连接已断开', asked: '从 {from} 申请接入，密钥 {key}',
       accepted: '已接受，密钥 {key}', refused: '接入申请被拒绝', revoked: '其证书已失效', cloned: '两台设备使用同一证书；已将其停用',
     },
     kinds: { birth: '上线', death: '离线', report: '上报', asked: '申请接入', enrolled: '已接受', refused: '已拒绝', revoked: '已停用', cloned: '证书被重复使用' },
