@@ -2,6 +2,7 @@
 import { Argument, Option, type Command } from 'commander';
 import type { ArtifactFlags, RolloutFlags, RolloutVerb } from './commands/rollout.ts';
 import type { AgentFlags } from './commands/agent.ts';
+import type { KeysFlags, KeysVerb } from './commands/keys.ts';
 import type { FleetFlags, FleetVerb } from './commands/fleet.ts';
 import { withPower } from './energy-options.ts';
 import type { Io } from './io.ts';
@@ -61,6 +62,15 @@ export function addFleetCommands(command: (name: string, summary: string) => Com
     .addOption(new Option('--days <n>', 'publish: can be installed for so long (365)').argParser(integer(1, 3650)))
     .option('--confirm <text>', 'withdraw: ARTIFACT VERSION')
     .action(action(async (flags: ArtifactFlags, what: 'list' | 'publish' | 'withdraw', name?: string, of?: string) => (await import('./commands/rollout.ts')).artifact(what, name, of, flags, places, io())));
+
+  command('keys', 'the keys that sign for the devices')
+    .addArgument(verb('what to do', ['show', 'export-root', 'rotate']))
+    .argument('[file]', 'export-root: where the root key goes; it leaves the data folder')
+    .option('--passphrase-file <file>', 'the passphrase of the root key, in the first line; - for standard input')
+    .addOption(new Option('--roles <names...>', 'rotate: whose keys are made anew (none: the root document alone)').choices(['root', 'release', 'freshness']))
+    .option('--root <file>', 'rotate: the root key, where it was taken away')
+    .option('--confirm <text>', 'export-root: "take the root key away"; rotate: "new keys"')
+    .action(action(async (flags: KeysFlags, what: KeysVerb, file?: string) => (await import('./commands/keys.ts')).keys(what, file, flags, places, io())));
 }
 
 function verb(description: string, choices: readonly string[]): Argument {

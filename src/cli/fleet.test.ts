@@ -1,5 +1,5 @@
 /** The commands of the fleet, over a console that runs and over the data folder itself. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -106,6 +106,31 @@ describe('beside a console that runs', () => {
     // Nobody has joined yet.
     expect(await json('rollout', 'preview', join(root, 'draft.json'))).toMatchObject({ waves: [], risks: expect.arrayContaining([expect.objectContaining({ code: 'no_target', level: 'stop' })]) as unknown });
     expect((await edgewise('rollout', 'create', join(root, 'draft.json'))).err).toContain('touches no device');
+  });
+
+  it('takes the root key away to a file, and changes keys with it from there alone', async () => {
+    const [key, secret, wrong] = ['root.pem', 'secret', 'wrong'].map((name) => join(root, name)) as [string, string, string];
+    writeFileSync(secret, 'correct horse battery staple\nnot this\n');
+    writeFileSync(wrong, 'another battery staple\n');
+    const before = (await json('keys', 'show')) as { rootVersion: number; roles: { role: string; keyIds: string[]; held: boolean }[] };
+    expect(before.roles.map(({ held }) => held)).toEqual([true, true, true]);
+    expect((await edgewise('keys', 'show')).out).toContain('in the data folder');
+
+    expect(await edgewise('keys', 'export-root', key)).toMatchObject({ code: 2, err: expect.stringContaining('--passphrase-file is missing') as string });
+    expect((await edgewise('keys', 'export-root', key, '--passphrase-file', secret)).err).toContain('not confirmed');
+    expect(existsSync(key)).toBe(false);
+    expect(await json('keys', 'export-root', key, '--passphrase-file', secret, '--confirm', 'take the root key away')).toMatchObject({ roles: expect.arrayContaining([expect.objectContaining({ role: 'root', held: false })]) as unknown });
+    expect(readFileSync(key, 'utf8')).toContain('ENCRYPTED PRIVATE KEY');
+
+    const rotate = ['keys', 'rotate', '--roles', 'release', '--confirm', 'new keys'];
+    expect((await edgewise(...rotate)).code).not.toBe(0);
+    expect((await edgewise(...rotate, '--root', key, '--passphrase-file', wrong)).code).not.toBe(0);
+    expect(((await json('keys', 'show')) as typeof before).rootVersion).toBe(before.rootVersion);
+    const after = (await json(...rotate, '--root', key, '--passphrase-file', secret)) as typeof before;
+    const keyIds = (of: typeof before, role: string): string[] | undefined => of.roles.find((one) => one.role === role)?.keyIds;
+    expect(after.rootVersion).toBe(before.rootVersion + 1);
+    expect(keyIds(after, 'release')).not.toEqual(keyIds(before, 'release'));
+    expect(keyIds(after, 'freshness')).toEqual(keyIds(before, 'freshness'));
   });
 
   it('opens the data folder itself once that console is gone without a word', async () => {
