@@ -196,6 +196,27 @@ describe.each(['embedded', 'mosquitto'] as const)('a rollout over the real line,
     await act(rollout.id, 'stop', 'bob', 'open');
   });
 
+  it.skipIf(skip || broker === 'embedded')('a broker that is killed again and again in the middle loses no order and has none carried out twice', { timeout: 90_000 }, async () => {
+    const [, , third] = published;
+    const id = await rollOut(third as ArtifactRecord, 'through crashes', { ...POLICY, canary: 0, gates: [], soakMs: 0 });
+    const seen = new Set<string>();
+    for (let tries = 0; tries < 300 && seen.size < 3; tries++) {
+      const { states, rollout } = await call('rollouts.get', { id });
+      if (rollout.state === 'finished') break;
+      const now = JSON.stringify(states);
+      if (!seen.has(now)) await mosquitto?.crash();
+      seen.add(now);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    expect(seen.size).toBeGreaterThanOrEqual(2);
+    expect((await ended(id, 'finished')).states).toEqual({ succeeded: 3 });
+    for (const row of await call('fleet.devices', {})) expect(row.digest).toBe(third?.digest);
+    for (const deviceId of ['d1', 'd2', 'd3']) {
+      const { events } = await call('fleet.device', { id: deviceId });
+      expect(events.filter(({ rolloutId, text }) => rolloutId === id && text === 'confirming')).toHaveLength(1);
+    }
+  });
+
   // An external broker asks no registry: there the revocation list is the operator's.
   it.skipIf(skip || broker === 'mosquitto')('a device that is shut out loses its session and its way to artifacts at once', { timeout: 30_000 }, async () => {
     await call('fleet.revokeDevice', { id: 'd2', confirm: 'd2' });

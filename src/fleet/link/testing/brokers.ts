@@ -83,7 +83,7 @@ export async function mosquittoBroker(): Promise<TestBroker> {
 }
 
 /** A Mosquitto of its own, with the rights that devices and console have. */
-export async function startMosquitto({ certPem, keyPem, authorityPem }: { readonly certPem: string; readonly keyPem: string; readonly authorityPem: string }): Promise<Pick<TestBroker, 'url' | 'restart' | 'close'>> {
+export async function startMosquitto({ certPem, keyPem, authorityPem }: { readonly certPem: string; readonly keyPem: string; readonly authorityPem: string }): Promise<Pick<TestBroker, 'url' | 'restart' | 'close'> & { /** Killed, without time to save anything, and started again. */ crash(): Promise<void> }> {
   const folder = mkdtempSync(join(tmpdir(), 'edgewise-mosquitto-'));
   const file = (name: string, text: string): string => {
     writeFileSync(join(folder, name), text, { mode: 0o600 });
@@ -96,12 +96,12 @@ export async function startMosquitto({ certPem, keyPem, authorityPem }: { readon
     aclFile: file('acl', mosquittoAcl()), persistenceFolder: join(folder, 'kept'),
   })}`);
   let child: ChildProcess | undefined;
-  const stop = async (): Promise<void> => {
+  const stop = async (signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> => {
     const running = child;
     child = undefined;
     if (running === undefined || running.exitCode !== null) return;
     const gone = new Promise((resolve) => running.once('exit', resolve));
-    running.kill('SIGTERM');
+    running.kill(signal);
     await gone;
   };
   const start = async (): Promise<void> => {
@@ -113,6 +113,10 @@ export async function startMosquitto({ certPem, keyPem, authorityPem }: { readon
     url: `mqtts://127.0.0.1:${port}`,
     async restart() {
       await stop();
+      await start();
+    },
+    async crash() {
+      await stop('SIGKILL');
       await start();
     },
     async close() {
