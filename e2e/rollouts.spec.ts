@@ -220,7 +220,7 @@ test('a slower version is refused by the gate of its canary, and nobody approves
   await expect(page.getByRole('row', { name: /Refused/ })).toContainText('Gate missed: p95 latency');
   await expect(page.getByRole('button', { name: 'Resume', exact: true })).toBeHidden();
   await page.getByText('Audit', { exact: true }).click();
-  await expect(page.getByRole('row', { name: /Bo Chen Rollout approve_by_other .* looked at with Ann/ })).toBeVisible();
+  await expect(page.getByRole('row', { name: /Bo Chen Rollout approved .* looked at with Ann/ })).toBeVisible();
 });
 
 test('every page in both themes, and once in Chinese, holds up to axe', async ({ host: { page } }) => {
